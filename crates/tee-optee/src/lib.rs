@@ -1,0 +1,3 @@
+//! OP-TEE backend over the GlobalPlatform client API.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Detects and builds the backend to the trusted core.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,4 @@
+//! The keybearer command.
+
+#![forbid(unsafe_code)]
+fn main() {}

@@ -1,0 +1,3 @@
+//! What applications use: provisioning, licences, playback.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Reference licence server.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Tests that span rooms.
+
+#![forbid(unsafe_code)]
