@@ -1,3 +1,85 @@
-//! The trait a host uses to reach a trusted core.
+//! The trait through which a host reaches a trusted core, wherever that core lives.
+//!
+//! Bytes go in and bytes come out, plus one call for media. This room knows transport failures
+//! only: what the trusted side thinks of a licence comes back in band, as a
+//! [`keybearer_wire::Status`]. Nothing here is trusted by the core, and nothing here sees a key.
 
 #![forbid(unsafe_code)]
+
+mod clear;
+mod error;
+
+pub use clear::{CallError, ClearSession};
+pub use error::TeeError;
+
+/// What a backend is and why it was chosen; text for people, never a basis for trust.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendInfo {
+    /// Short name: `optee`, `in-process`.
+    pub name: &'static str,
+    /// One sentence on what runs where.
+    pub detail: String,
+}
+
+/// A place where a trusted core runs.
+pub trait Tee: Send + Sync {
+    /// What this backend is.
+    fn info(&self) -> BackendInfo;
+
+    /// Opens a connection of one client to the trusted core.
+    ///
+    /// # Errors
+    /// [`TeeError::Unavailable`] when the core cannot be reached, [`TeeError::Io`].
+    fn connect(&self) -> Result<Box<dyn TeeSession>, TeeError>;
+}
+
+/// Media of one call.
+#[derive(Debug)]
+pub enum Media<'a> {
+    /// No media.
+    None,
+    /// Decrypted where it stands.
+    InPlace(&'a mut [u8]),
+    /// Decrypted from one buffer into another of at least its size.
+    Into {
+        /// Protected bytes.
+        input: &'a [u8],
+        /// Receives the clear bytes.
+        output: &'a mut [u8],
+    },
+}
+
+impl Media<'_> {
+    /// Bytes that go in.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::InPlace(data) => data.len(),
+            Self::Into { input, .. } => input.len(),
+        }
+    }
+
+    /// True when no bytes go in.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// One connection. The core frees what the connection owns when it is dropped.
+#[cfg_attr(feature = "mock", mockall::automock)]
+pub trait TeeSession: Send {
+    /// Runs one command: `request` in, the response body appended to the emptied `response`.
+    ///
+    /// # Errors
+    /// Transport failures only. After [`TeeError::Dead`] the connection is of no more use.
+    #[allow(clippy::needless_lifetimes)] // mockall needs the lifetime named
+    fn call<'a>(
+        &mut self,
+        command: u32,
+        request: &[u8],
+        response: &mut Vec<u8>,
+        media: Media<'a>,
+    ) -> Result<(), TeeError>;
+}

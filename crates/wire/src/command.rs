@@ -1,0 +1,97 @@
+//! The command table.
+
+use crate::body;
+use crate::field::Body;
+
+/// Ties a command number to the types of its request and answer.
+pub trait Exchange<'a>: Body<'a> {
+    /// The command whose request this is.
+    const COMMAND: Command;
+    /// The answer under [`crate::Status::Ok`].
+    type Answer<'b>: Body<'b>;
+}
+
+/// One table declares number, name, request and answer. A number is never used again: a retired
+/// command leaves a comment here.
+macro_rules! commands {
+    ($($code:literal => $name:ident, $request:ident $(<$rlt:lifetime>)?, $answer:ident $(<$alt:lifetime>)?, $text:literal;)*) => {
+        /// A command of the trusted core.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u32)]
+        pub enum Command {
+            $(#[doc = $text] $name = $code,)*
+        }
+
+        impl Command {
+            /// Every command, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The number on the wire.
+            #[must_use]
+            pub const fn code(self) -> u32 {
+                match self { $(Self::$name => $code),* }
+            }
+
+            /// The command of a number.
+            #[must_use]
+            pub const fn from_code(code: u32) -> Option<Self> {
+                match code { $($code => Some(Self::$name),)* _ => None }
+            }
+
+            /// Its name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),* }
+            }
+        }
+
+        $(commands!(@exchange $name, $request, ($($rlt)?), $answer, ($($alt)?));)*
+    };
+    (@exchange $name:ident, $request:ident, (), $answer:ident, ()) => {
+        impl<'a> Exchange<'a> for body::$request {
+            const COMMAND: Command = Command::$name;
+            type Answer<'b> = body::$answer;
+        }
+    };
+    (@exchange $name:ident, $request:ident, ($rlt:lifetime), $answer:ident, ()) => {
+        impl<'a> Exchange<'a> for body::$request<'a> {
+            const COMMAND: Command = Command::$name;
+            type Answer<'b> = body::$answer;
+        }
+    };
+    (@exchange $name:ident, $request:ident, (), $answer:ident, ($alt:lifetime)) => {
+        impl<'a> Exchange<'a> for body::$request {
+            const COMMAND: Command = Command::$name;
+            type Answer<'b> = body::$answer<'b>;
+        }
+    };
+    (@exchange $name:ident, $request:ident, ($rlt:lifetime), $answer:ident, ($alt:lifetime)) => {
+        impl<'a> Exchange<'a> for body::$request<'a> {
+            const COMMAND: Command = Command::$name;
+            type Answer<'b> = body::$answer<'b>;
+        }
+    };
+}
+
+commands! {
+    0x01 => Describe, Describe, Description<'a>, "What this trusted side is and can do.";
+    0x02 => DeviceKey, DeviceKey, DeviceKeyAnswer, "The digest of the device's key under an anchor, made if there is none.";
+    0x03 => BeginProvisioning, BeginProvisioning<'a>, Message<'a>, "Builds a provision request.";
+    0x04 => FinishProvisioning, FinishProvisioning<'a>, Provisioned, "Verifies a provision answer and keeps the certificate.";
+    0x05 => EraseIdentity, EraseIdentity, Empty, "Forgets key, certificate and time under an anchor.";
+
+    0x10 => OpenSession, OpenSession<'a>, SessionOpened, "Opens a licence session towards one verified service.";
+    0x11 => CloseSession, CloseSession, Empty, "Closes a session and erases its keys.";
+    0x12 => BuildRequest, BuildRequest<'a>, Message<'a>, "Builds a sealed licence request.";
+    0x13 => LoadAnswer, LoadAnswer<'a>, AnswerLoaded<'a>, "Opens a licence or denial that answers a request of this session.";
+    0x14 => Statuses, Statuses, StatusReport<'a>, "The licences of a session and the status of each key.";
+    0x15 => RemoveLicense, RemoveLicense, Empty, "Erases a licence and its keys.";
+    0x16 => BuildTimeRequest, BuildTimeRequest, Message<'a>, "Builds a sealed time request.";
+    0x17 => LoadTimeAnswer, LoadTimeAnswer<'a>, Empty, "Takes a time answer as an anchor of trusted time.";
+    0x18 => LoadRevocationList, LoadRevocationList<'a>, Empty, "Takes a newer revocation list.";
+
+    0x20 => Decrypt, Decrypt<'a>, Decrypted, "Decrypts a batch of samples; media in, clear media out.";
+}
+
+#[cfg(test)]
+mod tests;

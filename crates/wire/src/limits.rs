@@ -1,0 +1,49 @@
+//! Named limits of the boundary. The trusted side checks each before it copies or allocates.
+
+/// Version of this interface; [`crate::body::Description`] carries it.
+pub const ABI_VERSION: u16 = 1;
+
+/// Largest request body in bytes.
+pub const MAX_REQUEST: usize = 128 * 1024;
+/// Largest response body in bytes.
+pub const MAX_RESPONSE: usize = 64 * 1024;
+/// Largest media slot in bytes that any backend may offer; a backend may offer less and says so
+/// in its description.
+pub const MAX_MEDIA: usize = 64 * 1024 * 1024;
+/// Longest stretch of media that one decrypt call may cover, in milliseconds: the reaction time
+/// promised for a change of status.
+pub const MAX_MEDIA_DURATION_MS: u32 = 2_000;
+
+/// Samples in one decrypt call.
+pub const MAX_SAMPLES: usize = 2_048;
+/// Subsamples in one decrypt call, over all its samples.
+pub const MAX_SUBSAMPLES: usize = 8_192;
+/// Bytes of a sample record, see [`crate::body::SampleTable`].
+pub const SAMPLE_RECORD: usize = 24;
+/// Bytes of a subsample record, see [`crate::body::SampleTable`].
+pub const SUBSAMPLE_RECORD: usize = 8;
+
+/// Licence sessions open at once, over all clients.
+pub const MAX_SESSIONS: usize = 32;
+/// Licences held by one session.
+pub const MAX_LICENSES_PER_SESSION: usize = 8;
+/// Keys held by one session, over its licences.
+pub const MAX_KEYS_PER_SESSION: usize = 64;
+/// Requests that one session may have unanswered; a further one drops the oldest.
+pub const MAX_PENDING_PER_SESSION: usize = 4;
+/// Key ids in one licence request.
+pub const MAX_KEY_IDS: usize = 64;
+/// Items of init data in one licence request.
+pub const MAX_INIT_DATA_ITEMS: usize = 4;
+/// Bytes of one item of init data.
+pub const MAX_INIT_DATA: usize = 4 * 1024;
+/// Bytes of a token (authorisation, enrolment or factory).
+pub const MAX_TOKEN: usize = 8 * 1024;
+/// Bytes of a device model name.
+pub const MAX_MODEL: usize = 64;
+/// Bytes of a message from a licence service (service info, licence, denial, time answer).
+pub const MAX_SERVICE_MESSAGE: usize = 64 * 1024;
+/// Bytes of an encoded capability set.
+pub const MAX_CAPABILITIES: usize = 4 * 1024;
+/// Trust anchors that one device holds identities under.
+pub const MAX_ANCHORS: usize = 8;

@@ -1,0 +1,104 @@
+//! Status codes: the outcome of a command, in band and pinned for ever.
+
+/// Defines [`Status`] from one table so that number, name and meaning cannot drift apart.
+macro_rules! statuses {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
+        /// Outcome of a command. Numbers are never reused; a golden test pins them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+        #[repr(u16)]
+        #[non_exhaustive]
+        pub enum Status {
+            $(#[doc = $text] #[error($text)] $name = $code,)*
+        }
+
+        impl Status {
+            /// Every status, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The number on the wire.
+            #[must_use]
+            pub const fn code(self) -> u16 {
+                match self { $(Self::$name => $code),* }
+            }
+
+            /// The status of a number; `None` for one this version does not know.
+            #[must_use]
+            pub const fn from_code(code: u16) -> Option<Self> {
+                match code { $($code => Some(Self::$name),)* _ => None }
+            }
+
+            /// The name as the command line and logs print it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),* }
+            }
+        }
+    };
+}
+
+statuses! {
+    Ok = 0, "the command did what it says";
+
+    // 1..: the call itself
+    Malformed = 1, "the request body is not the strict encoding of this command's request";
+    UnknownCommand = 2, "no command has this number";
+    RequestTooLarge = 3, "the request body exceeds its limit";
+    ResponseTooSmall = 4, "the response buffer is smaller than the answer; nothing was done";
+    MediaTooLarge = 5, "the media exceeds what one call may carry";
+    MediaMismatch = 6, "the media input and output do not fit the sample table";
+    OutOfMemory = 7, "the trusted side has no memory for this call";
+    Platform = 8, "the platform under the trusted side failed (random numbers, storage or identity)";
+    NotSupported = 9, "this trusted side does not do that";
+    LimitExceeded = 10, "a count or length exceeds its named limit";
+
+    // 32..: sessions
+    UnknownSession = 32, "the session handle is stale, closed or another client's";
+    TooManySessions = 33, "all sessions are in use";
+    TooManyLicenses = 34, "the session holds as many licences as it may";
+    TooManyKeys = 35, "the session holds as many keys as it may";
+    UnknownLicense = 36, "the session holds no licence with this id";
+
+    // 64..: provisioning and trust
+    UnknownAnchor = 64, "the trust anchor is not one this trusted side accepts";
+    NotProvisioned = 65, "the device has no certificate under this trust anchor";
+    NoPendingProvisioning = 66, "no provisioning request of this device is waiting for this answer";
+    BadChain = 67, "a certificate chain does not lead to the trust anchor";
+    RoleMissing = 68, "the signer's certificate does not carry the role that this message needs";
+    OutsideValidity = 69, "a certificate is not valid at the trusted time";
+    Revoked = 70, "the signer's certificate is revoked";
+    RevocationListNeeded = 71, "a newer revocation list must be loaded first";
+    StaleRevocationList = 72, "the revocation list is older than one already seen";
+
+    // 96..: messages of the service
+    BadMessage = 96, "a message of the service is not well formed";
+    BadSignature = 97, "a message of the service is not signed by whom it says";
+    NotForThisRequest = 98, "the answer belongs to another request, or its request was already answered";
+    NotForThisDevice = 99, "the answer was made for another device";
+    WrongService = 100, "the answer comes from another service than the request went to";
+    UnsupportedVersion = 101, "the message's protocol version is below the floor or unknown";
+    Late = 102, "the answer came later than 30 seconds after its request";
+    StaleSequence = 103, "the licence is not newer than the one it would replace";
+    NoChallenge = 104, "no challenge of the service is at hand; fetch its service info first";
+
+    // 128..: licences and what they demand
+    LevelTooLow = 128, "the licence demands a higher level than this trusted side has";
+    StoredNotSupported = 129, "this trusted side cannot keep stored licences";
+    CounterTooWeak = 130, "the licence demands a stronger counter than the platform has";
+    NoTrustedTime = 131, "the licence is limited in time and this platform has no trusted clock";
+    LicenseEnded = 132, "the licence has already ended";
+
+    // 160..: decryption
+    UnknownKey = 160, "no loaded licence holds this key";
+    KeyNotUsable = 161, "the key's status does not allow its use now; see the reasons";
+    WrongTrackType = 162, "the key belongs to another track type";
+    WrongScheme = 163, "the key belongs to another protection scheme";
+    WrongIv = 164, "the key belongs to another kind or size of initialisation vector";
+    WrongPattern = 165, "the key belongs to another pattern";
+    BadSampleTable = 166, "the sample table contradicts itself or the media";
+    ClearRangeTooLarge = 167, "a sample leaves more bytes clear than the licence allows";
+    PictureTooLarge = 168, "the picture is larger than the key allows";
+    DurationTooLong = 169, "one call may cover at most two seconds of media";
+}
+
+#[cfg(test)]
+mod tests;
