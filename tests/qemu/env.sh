@@ -1,0 +1,48 @@
+# shellcheck shell=bash disable=SC2034
+# Sourced by every script here: where things are, and nothing else. No path leads outside the
+# repository but the cache, which may be deleted at any time.
+set -euo pipefail
+export LC_ALL=C
+QEMU_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+REPO=$(cd "$QEMU_DIR/../.." && pwd)
+CACHE=${OPTEE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/keybearer/optee}
+mkdir -p "$CACHE"
+CACHE=$(cd "$CACHE" && pwd)
+
+SUITE=${OPTEE_SUITE:-trixie} # Debian suite of the arm64 OP-TEE packages and of the kernel
+PLATFORM=vexpress-qemu_armv8a
+CROSS=aarch64-linux-gnu-
+TRIPLE=aarch64-unknown-linux-gnu
+
+ROOTFS=$CACHE/rootfs           # arm64 packages, extracted and never installed
+KROOT=$CACHE/kernel            # the arm64 kernel and its modules
+SYSROOT=$CACHE/rust-sysroot/usr # aarch64 std of Debian's rustc-web
+TFA=$CACHE/tfa                 # bl1.bin bl2.bin bl31.bin fiptool
+CLIENT=$CACHE/client           # libteec in the layout that optee-teec-sys expects
+FLASH=$CACHE/flash.bin
+INITRD=$CACHE/initrd.cpio
+TEE_BIN=$ROOTFS/usr/lib/optee/$PLATFORM
+KIT=${TA_DEV_KIT_DIR:-$ROOTFS/usr/lib/optee-os-dev/$PLATFORM}
+
+# Cross builds must not share a target directory with the default toolchain: each would rebuild
+# the other's build scripts and procedural macros.
+TARGET_DIR=${CARGO_TARGET_DIR:-$REPO/target}
+
+say() { echo "== $* [$SECONDS s]" >&2; }
+die() {
+    echo "tests/qemu: $*" >&2
+    exit 1
+}
+require_setup() {
+    [ -e "$INITRD" ] || die "nothing is set up in $CACHE: run $QEMU_DIR/setup.sh"
+}
+# Mirrors are flaky: five attempts, 2 to 16 s apart.
+retry() {
+    local pause=2
+    until "$@"; do
+        [ "$pause" -le 16 ] || return 1
+        say "failed, trying again in $pause s: ${*:0:3}"
+        sleep "$pause"
+        pause=$((pause * 2))
+    done
+}

@@ -1,0 +1,62 @@
+#!/bin/bash
+# run-tests.sh [-o OUT] [-f FILE]... -- CARGO TEST ARGUMENTS
+# Everything from nothing to a verdict: sets OP-TEE up, builds the trusted applications with the
+# public development key, builds the test programs that the cargo arguments name, boots once, runs
+# them all and fails if one of them does. FILEs lie beside the programs in the guest.
+# OUT (target/qemu-out) keeps guest.log, secure.log and what the programs leave in /out.
+. "$(dirname "$0")/env.sh"
+out=$TARGET_DIR/qemu-out files=()
+while getopts o:f: o; do
+    case $o in
+        o) out=$OPTARG ;;
+        f) files+=("$OPTARG") ;;
+        *) exit 2 ;;
+    esac
+done
+shift $((OPTIND - 1))
+[ $# -gt 0 ] || die "name the tests, as for cargo test: run-tests.sh -- -p PACKAGE --test NAME"
+rm -rf "$out"
+mkdir -p "$out"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$QEMU_DIR/setup.sh"
+for crate in "$REPO"/ta/*/uuid.txt; do
+    TA_SIGN_KEY=insecure-development-key "$QEMU_DIR/ta-build.sh" "${crate%/uuid.txt}" "$work"
+done
+
+cd "$REPO"
+"$QEMU_DIR/cargo-aarch64.sh" test --no-run --message-format=json-render-diagnostics "$@" > "$work/build.json"
+# One line for each test program that cargo built: its name and where it is.
+/usr/bin/python3 -c '
+import json, sys
+for line in sys.stdin:
+    built = json.loads(line)
+    if built.get("reason") == "compiler-artifact" and built.get("executable") and built["profile"]["test"]:
+        print(built["target"]["name"], built["executable"])
+' < "$work/build.json" > "$work/programs"
+rm "$work/build.json"
+[ -s "$work/programs" ] || die "these arguments name no test program: $*"
+while read -r name program; do
+    "${CROSS}strip" -o "$work/$name" "$program"
+done < "$work/programs"
+[ ${#files[@]} = 0 ] || cp "${files[@]}" "$work/"
+say "test programs built: $(cut -d' ' -f1 "$work/programs" | tr '\n' ' ')"
+
+cat > "$work/run.sh" <<'R'
+cp *.ta /lib/optee_armtz/
+rc=0
+while read -r name _; do
+    echo "-- $name"
+    if RUST_BACKTRACE=1 ./$name < /dev/null; then echo "-- $name passed"; else echo "-- $name FAILED"; rc=1; fi
+done < programs
+exit $rc
+R
+rc=0
+"$QEMU_DIR/boot.sh" -t "${OPTEE_TIMEOUT:-600}" -o "$out" "$work" || rc=$?
+if [ "$rc" != 0 ]; then
+    echo "-- OP-TEE's own console (last 60 lines of $out/secure.log):"
+    tail -60 "$out/secure.log"
+fi
+say "QEMU leg: status $rc, logs in $out"
+exit "$rc"

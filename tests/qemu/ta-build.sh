@@ -1,0 +1,36 @@
+#!/bin/bash
+# ta-build.sh CRATE OUT [CARGO ARGS]: builds the trusted application in CRATE (its identity is in
+# CRATE/uuid.txt) and leaves it signed as OUT/UUID.ta.
+#
+# TA_SIGN_KEY   the builder's private key (PEM); OP-TEE on the device must hold its public half.
+#               "insecure-development-key" means the key that everyone who has OP-TEE's development
+#               kit has. Then the build is a debug build whatever the environment says, so that no
+#               licence server takes it for a product.
+# TA_VERSION    OP-TEE refuses to go back to a lower one (0).
+. "$(dirname "$0")/env.sh"
+crate=$(cd "$1" && pwd)
+mkdir -p "$2"
+out=$(cd "$2" && pwd)
+shift 2
+uuid=$(cat "$crate/uuid.txt")
+name=$(sed -n 's/^name *= *"\(.*\)"/\1/p' "$crate/Cargo.toml" | head -1)
+key=${TA_SIGN_KEY:?is the path of the signing key}
+if [ "$key" = insecure-development-key ]; then
+    key=$KIT/keys/default_ta.pem
+    export KEYBEARER_TA_DEBUG=1
+    say "WARNING: $name is signed with the PUBLIC DEVELOPMENT KEY of the kit: for tests only"
+fi
+
+# OP-TEE runs on Armv8 with the Cryptography Extensions here. Detection at run time needs a libc,
+# which a trusted application has not, so the features are fixed at build time.
+target=$TARGET_DIR/ta
+(
+    cd "$crate" || exit
+    AARCH64_LINKER=${CROSS}ld.bfd AARCH64_RUSTFLAGS="-C target-feature=+aes,+sha2,+neon" \
+        AARCH64_TARGET_DIR=$target "$QEMU_DIR/cargo-aarch64.sh" build --release --locked "$@"
+)
+"${CROSS}objcopy" --strip-unneeded "$target/$TRIPLE/release/$name" "$target/$uuid.stripped.elf"
+# Debian's python3: another one has no `cryptography`
+/usr/bin/python3 "$KIT/scripts/sign_encrypt.py" --uuid "$uuid" --key "$key" --ta-version "${TA_VERSION:-0}" \
+    --in "$target/$uuid.stripped.elf" --out "$out/$uuid.ta" > "$target/sign.log" || { cat "$target/sign.log" >&2; exit 1; }
+say "signed $uuid.ta, $(stat -c %s "$out/$uuid.ta") bytes"
