@@ -13,7 +13,7 @@ pub enum CallError {
     #[error(transparent)]
     Transport(#[from] TeeError),
     /// The trusted side refused.
-    #[error("{}: {0}", .0.name())]
+    #[error("{name}: {0}", name = .0.name())]
     Refused(Status),
     /// The request cannot be encoded within its limits.
     #[error("request exceeds the interface's limits: {0}")]
@@ -39,7 +39,10 @@ impl ClearSession {
     /// Takes a fresh connection.
     #[must_use]
     pub fn new(session: Box<dyn TeeSession>) -> Self {
-        Self { session, response: Vec::new() }
+        Self {
+            session,
+            response: Vec::new(),
+        }
     }
 
     /// Runs one command that carries no media.
@@ -71,7 +74,8 @@ impl ClearSession {
         media: Media<'_>,
     ) -> Result<R::Answer<'_>, CallError> {
         let bytes = request.encode(MAX_REQUEST).map_err(CallError::Request)?;
-        self.session.call(R::COMMAND.code(), &bytes, &mut self.response, media)?;
+        self.session
+            .call(R::COMMAND.code(), &bytes, &mut self.response, media)?;
         decode_response(&self.response)
             .map_err(|_| TeeError::BadAnswer("the response is not well formed"))?
             .map_err(CallError::Refused)

@@ -18,9 +18,9 @@ pub const MAX_MEDIA_DURATION_MS: u32 = 2_000;
 pub const MAX_SAMPLES: usize = 2_048;
 /// Subsamples in one decrypt call, over all its samples.
 pub const MAX_SUBSAMPLES: usize = 8_192;
-/// Bytes of a sample record, see [`crate::body::SampleTable`].
+/// Bytes of a sample record, see [`crate::SampleTable`].
 pub const SAMPLE_RECORD: usize = 24;
-/// Bytes of a subsample record, see [`crate::body::SampleTable`].
+/// Bytes of a subsample record, see [`crate::SampleTable`].
 pub const SUBSAMPLE_RECORD: usize = 8;
 
 /// Licence sessions open at once, over all clients.

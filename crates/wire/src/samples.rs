@@ -75,7 +75,11 @@ impl<'a> SampleTable<'a> {
         if left != 0 {
             return Err(Status::BadSampleTable);
         }
-        Ok(Self { samples, subsamples, total })
+        Ok(Self {
+            samples,
+            subsamples,
+            total,
+        })
     }
 
     /// Bytes of all samples together.
@@ -99,13 +103,19 @@ impl<'a> SampleTable<'a> {
     /// The samples in order, each with its subsamples.
     pub fn iter(
         &self,
-    ) -> impl Iterator<Item = (SampleEntry, impl Iterator<Item = SubsampleEntry> + Clone + use<'a>)>
-    + use<'a> {
+    ) -> impl Iterator<
+        Item = (
+            SampleEntry,
+            impl Iterator<Item = SubsampleEntry> + Clone + use<'a>,
+        ),
+    > + use<'a> {
         let mut rest = self.subsamples;
         self.samples.iter().map(move |record| {
             let sample = sample_of(record);
             // `parse` has shown that the records suffice; a miss would only shorten the list.
-            let count = usize::try_from(sample.subsamples).unwrap_or(usize::MAX).min(rest.len());
+            let count = usize::try_from(sample.subsamples)
+                .unwrap_or(usize::MAX)
+                .min(rest.len());
             let (own, after) = rest.split_at_checked(count).unwrap_or((rest, &[]));
             rest = after;
             (sample, own.iter().map(subsample_of))
@@ -158,9 +168,16 @@ impl SampleTableBuilder {
         subsamples: impl ExactSizeIterator<Item = SubsampleEntry>,
     ) -> Result<(), Status> {
         let mut padded = [0_u8; 16];
-        padded.get_mut(..iv.len()).ok_or(Status::WrongIv)?.copy_from_slice(iv);
+        padded
+            .get_mut(..iv.len())
+            .ok_or(Status::WrongIv)?
+            .copy_from_slice(iv);
         let count = u32::try_from(subsamples.len()).map_err(|_| Status::LimitExceeded)?;
-        let held = self.subsamples.len().checked_div(SUBSAMPLE_RECORD).unwrap_or(0);
+        let held = self
+            .subsamples
+            .len()
+            .checked_div(SUBSAMPLE_RECORD)
+            .unwrap_or(0);
         let bytes = usize::try_from(size).map_err(|_| Status::LimitExceeded)?;
         if self.len() >= MAX_SAMPLES || held.saturating_add(subsamples.len()) > MAX_SUBSAMPLES {
             return Err(Status::LimitExceeded);
@@ -170,8 +187,10 @@ impl SampleTableBuilder {
         self.samples.extend_from_slice(&size.to_be_bytes());
         self.samples.extend_from_slice(&count.to_be_bytes());
         for subsample in subsamples {
-            self.subsamples.extend_from_slice(&subsample.clear.to_be_bytes());
-            self.subsamples.extend_from_slice(&subsample.protected.to_be_bytes());
+            self.subsamples
+                .extend_from_slice(&subsample.clear.to_be_bytes());
+            self.subsamples
+                .extend_from_slice(&subsample.protected.to_be_bytes());
         }
         Ok(())
     }

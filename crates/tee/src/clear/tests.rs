@@ -1,4 +1,7 @@
-#![allow(clippy::unwrap_used, reason = "a failed expectation is how a test reports")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failed expectation is how a test reports"
+)]
 
 use super::*;
 use keybearer_wire::{Command, encode_answer, encode_status};
@@ -17,7 +20,8 @@ impl TeeSession for Canned {
         response: &mut Vec<u8>,
         _media: Media<'a>,
     ) -> Result<(), TeeError> {
-        self.command.store(command, std::sync::atomic::Ordering::Relaxed);
+        self.command
+            .store(command, std::sync::atomic::Ordering::Relaxed);
         match &self.answer {
             Ok(bytes) => {
                 response.clear();
@@ -33,7 +37,10 @@ fn session(
     answer: Result<Vec<u8>, TeeError>,
 ) -> (ClearSession, std::sync::Arc<std::sync::atomic::AtomicU32>) {
     let command = std::sync::Arc::default();
-    let canned = Canned { answer, command: std::sync::Arc::clone(&command) };
+    let canned = Canned {
+        answer,
+        command: std::sync::Arc::clone(&command),
+    };
     (ClearSession::new(Box::new(canned)), command)
 }
 
@@ -46,14 +53,20 @@ fn an_answer_comes_back_typed_and_under_its_command_number() {
         service_info: keybearer_wire::field::Blob(b"info"),
     };
     assert_eq!(session.exchange(&request).unwrap(), answer);
-    assert_eq!(command.load(std::sync::atomic::Ordering::Relaxed), Command::OpenSession.code());
+    assert_eq!(
+        command.load(std::sync::atomic::Ordering::Relaxed),
+        Command::OpenSession.code()
+    );
 }
 
 #[test]
 fn a_refusal_is_the_status_and_not_a_transport_error() {
     let (mut session, _) = session(Ok(encode_status(Status::UnknownSession).unwrap()));
     let refused = session.exchange(&body::CloseSession { session: 1 });
-    assert!(matches!(refused, Err(CallError::Refused(Status::UnknownSession))));
+    assert!(matches!(
+        refused,
+        Err(CallError::Refused(Status::UnknownSession))
+    ));
 }
 
 #[test]

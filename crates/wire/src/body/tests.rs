@@ -1,0 +1,333 @@
+use alloc::{format, string::String, vec, vec::Vec};
+
+use super::*;
+use crate::field::{Body, CodecError};
+use crate::limits::MAX_RESPONSE;
+use crate::{Command, Exchange};
+
+const ANCHOR: [u8; 32] = [0xa1; 32];
+const KEY_ID: [u8; 16] = [0x11; 16];
+const LICENSE: [u8; 16] = [0x44; 16];
+
+/// The encoding of `name` in `golden.txt`, which another encoder wrote, in another language.
+fn golden(name: &str) -> Vec<u8> {
+    let line = include_str!("golden.txt")
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
+        .expect("every case has its line");
+    line.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+/// Everything one step away: each bit flipped, each end cut, each byte doubled, one byte more.
+fn neighbours(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let flipped = (0..bytes.len() * 8).map(move |bit| {
+        let mut mutant = bytes.to_vec();
+        mutant[bit / 8] ^= 1 << (bit % 8);
+        mutant
+    });
+    let cut = (0..bytes.len()).map(move |end| bytes[..end].to_vec());
+    let doubled = (0..bytes.len()).map(move |at| {
+        let mut mutant = bytes.to_vec();
+        mutant.insert(at, bytes[at]);
+        mutant
+    });
+    let longer = [0x00, 0xa0, 0xf6, 0xff]
+        .into_iter()
+        .map(move |byte| [bytes, &[byte]].concat());
+    flipped.chain(cut).chain(doubled).chain(longer)
+}
+
+/// Checks a body against its golden encoding, both ways, and that whatever a damaged encoding
+/// still decodes to is exactly what it says: no two encodings mean the same.
+macro_rules! golden {
+    ($($name:literal => $ty:ty: $value:expr;)*) => {
+        #[test]
+        fn bodies_match_their_golden_encoding() {
+            $({
+                let value: $ty = $value;
+                let bytes = golden($name);
+                assert_eq!(value.encode(MAX_REQUEST).unwrap(), bytes, $name);
+                assert_eq!(<$ty>::decode(&bytes, MAX_REQUEST).unwrap(), value, $name);
+            })*
+        }
+
+        #[test]
+        fn damaged_encodings_are_refused_or_mean_what_they_say() {
+            $({
+                let bytes = golden($name);
+                let mut refused = 0_usize;
+                for mutant in neighbours(&bytes) {
+                    match <$ty>::decode(&mutant, MAX_REQUEST) {
+                        Ok(value) => assert_eq!(value.encode(MAX_REQUEST).unwrap(), mutant),
+                        Err(_) => refused += 1,
+                    }
+                }
+                // All cuts and additions at least.
+                assert!(refused >= bytes.len() + 4, "{}: {refused}", $name);
+            })*
+        }
+
+        #[test]
+        fn every_golden_encoding_is_used() {
+            let used = [$($name),*];
+            let listed: Vec<&str> = include_str!("golden.txt")
+                .lines()
+                .filter_map(|line| line.split(' ').next())
+                .collect();
+            assert_eq!(listed, used);
+        }
+    };
+}
+
+golden! {
+    "Describe" => Describe: Describe {};
+    "Description" => Description<'_>: Description {
+        abi: 1, version: Text("0.1.0"), level: 1, isolation: Isolation::InProcess, debug: true,
+        counter: Some(1), clock: true, max_media: 4 << 20, application_anchors: false,
+    };
+    "DescriptionWithoutCounter" => Description<'_>: Description {
+        abi: 1, version: Text("0.1.0"), level: 2, isolation: Isolation::Tee, debug: false,
+        counter: None, clock: false, max_media: 64 << 10, application_anchors: true,
+    };
+    "DeviceKey" => DeviceKey: DeviceKey { anchor: ANCHOR };
+    "DeviceKeyAnswer" => DeviceKeyAnswer:
+        DeviceKeyAnswer { key_digest: [0xd1; 32], provisioned: false };
+    "BeginProvisioning" => BeginProvisioning<'_>: BeginProvisioning {
+        anchor: ANCHOR, service_info: Blob(b"info"), token_kind: TokenKind::Factory,
+        token: Blob(b"token"), model: Text("Model X"),
+    };
+    "Message" => Message<'_>: Message { bytes: Blob(b"sealed") };
+    "FinishProvisioning" => FinishProvisioning<'_>:
+        FinishProvisioning { anchor: ANCHOR, answer: Blob(b"answer") };
+    "Provisioned" => Provisioned: Provisioned { level: 2, debug: true };
+    "EraseIdentity" => EraseIdentity: EraseIdentity { anchor: ANCHOR };
+    "Empty" => Empty: Empty {};
+    "OpenSession" => OpenSession<'_>:
+        OpenSession { anchor: ANCHOR, service_info: Blob(b"info") };
+    "SessionOpened" => SessionOpened: SessionOpened { session: (1 << 32) + 2 };
+    "CloseSession" => CloseSession: CloseSession { session: (1 << 32) + 2 };
+    "BuildRequest" => BuildRequest<'_>: BuildRequest {
+        session: 7, kind: RequestKind::Renew, key_ids: List(vec![KEY_ID, [0x22; 16]]),
+        init_data: List(vec![InitData { system_id: [0x33; 16], data: Blob(b"pssh") }]),
+        stored: false, token: Some(Blob(b"grant")), capabilities: Blob(b"\xa0"),
+        license: Some(LICENSE), service_info: Some(Blob(b"newer")),
+    };
+    "BuildRequestBare" => BuildRequest<'_>: BuildRequest {
+        session: 7, kind: RequestKind::Acquire, key_ids: List(vec![]), init_data: List(vec![]),
+        stored: true, token: None, capabilities: Blob(b"\xa0"), license: None, service_info: None,
+    };
+    "LoadAnswer" => LoadAnswer<'_>: LoadAnswer { session: 7, answer: Blob(b"answer") };
+    "AnswerLoadedLicense" => AnswerLoaded<'_>: AnswerLoaded {
+        license: Some(LicenseReport {
+            license: LICENSE, sequence: 3, ends: Some(1_700_000_000),
+            renew_at: Some(1_699_999_000), renewal_url: Some(Text("https://example.org/renew")),
+            keys: List(vec![KeyReport {
+                key_id: KEY_ID, status: KeyStatus::OutputRestricted,
+                reasons: List(vec![
+                    Reason { field: ReasonField::Outputs, wanted: Some(22), found: Some(-1) },
+                    Reason { field: ReasonField::TrustedTime, wanted: None, found: None },
+                ]),
+                track_type: 3, level: 2, scheme: 4,
+            }]),
+        }),
+        denial: None,
+    };
+    "AnswerLoadedDenial" => AnswerLoaded<'_>: AnswerLoaded {
+        license: None,
+        denial: Some(DenialReport {
+            reason: 9, rule: Some(Text("UR-07")), wanted: Some(Text("Medium")),
+            found: Some(Text("Low")), server_code: Some(4044), retry_after: Some(60),
+        }),
+    };
+    "Statuses" => Statuses: Statuses { session: 7 };
+    "StatusReport" => StatusReport<'_>: StatusReport {
+        sequence: 5, time: Some(1_700_000_000),
+        licenses: List(vec![LicenseReport {
+            license: LICENSE, sequence: 3, ends: None, renew_at: None, renewal_url: None,
+            keys: List(vec![]),
+        }]),
+    };
+    "RemoveLicense" => RemoveLicense: RemoveLicense { session: 7, license: LICENSE };
+    "BuildTimeRequest" => BuildTimeRequest: BuildTimeRequest { session: 7 };
+    "LoadTimeAnswer" => LoadTimeAnswer<'_>: LoadTimeAnswer { session: 7, answer: Blob(b"time") };
+    "LoadRevocationList" => LoadRevocationList<'_>:
+        LoadRevocationList { anchor: ANCHOR, list: Blob(b"list") };
+    "Decrypt" => Decrypt<'_>: Decrypt {
+        session: 7, key_id: KEY_ID, license: Some(LICENSE), track_type: 2, scheme: 4, iv_size: 0,
+        constant_iv: Some(Blob(&[0x55; 16])), crypt_blocks: 1, skip_blocks: 9, duration_ms: 2000,
+        width: Some(1920), height: Some(1080), samples: Blob(&[0; 24]), subsamples: Blob(&[1; 8]),
+    };
+    "DecryptBare" => Decrypt<'_>: Decrypt {
+        session: 7, key_id: KEY_ID, license: None, track_type: 1, scheme: 1, iv_size: 8,
+        constant_iv: None, crypt_blocks: 0, skip_blocks: 0, duration_ms: 40, width: None,
+        height: None, samples: Blob(&[0; 24]), subsamples: Blob(&[]),
+    };
+    "Decrypted" => Decrypted: Decrypted { bytes: 4096, sequence: 5 };
+}
+
+/// Names of request and answer of each command, as the golden file spells them.
+#[test]
+fn every_command_has_a_golden_request_and_answer() {
+    for command in Command::ALL {
+        let (request, answer) = match command {
+            Command::Describe => ("Describe", "Description"),
+            Command::DeviceKey => ("DeviceKey", "DeviceKeyAnswer"),
+            Command::BeginProvisioning => ("BeginProvisioning", "Message"),
+            Command::FinishProvisioning => ("FinishProvisioning", "Provisioned"),
+            Command::EraseIdentity => ("EraseIdentity", "Empty"),
+            Command::OpenSession => ("OpenSession", "SessionOpened"),
+            Command::CloseSession => ("CloseSession", "Empty"),
+            Command::BuildRequest => ("BuildRequest", "Message"),
+            Command::LoadAnswer => ("LoadAnswer", "AnswerLoadedLicense"),
+            Command::Statuses => ("Statuses", "StatusReport"),
+            Command::RemoveLicense => ("RemoveLicense", "Empty"),
+            Command::BuildTimeRequest => ("BuildTimeRequest", "Message"),
+            Command::LoadTimeAnswer => ("LoadTimeAnswer", "Empty"),
+            Command::LoadRevocationList => ("LoadRevocationList", "Empty"),
+            Command::Decrypt => ("Decrypt", "Decrypted"),
+        };
+        assert!(!golden(request).is_empty() && !golden(answer).is_empty());
+    }
+}
+
+/// Pins the numbers and texts of every enumeration that travels.
+#[test]
+fn enumerations_are_pinned() {
+    fn table<T: Copy>(
+        all: &[T],
+        code: impl Fn(T) -> u16,
+        text: impl Fn(T) -> &'static str,
+    ) -> String {
+        all.iter()
+            .map(|value| format!("{} {}; ", code(*value), text(*value)))
+            .collect()
+    }
+    assert_eq!(
+        table(KeyStatus::ALL, KeyStatus::code, KeyStatus::text),
+        "0 usable; 1 usable in the future; 2 expired; 3 released; 4 output restricted; \
+         5 output downscaled; 6 status pending; 7 internal error; "
+    );
+    let reasons: Vec<u16> = ReasonField::ALL.iter().map(|field| field.code()).collect();
+    assert_eq!(reasons, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assert_eq!(
+        (ReasonField::NotBefore.code(), ReasonField::Replaced.code()),
+        (1, 10)
+    );
+    assert_eq!(
+        (ReasonField::TrustedTime.code(), ReasonField::Outputs.code()),
+        (6, 8)
+    );
+    assert_eq!(
+        Isolation::ALL,
+        [Isolation::Tee, Isolation::Worker, Isolation::InProcess]
+    );
+    assert_eq!(
+        Isolation::ALL.iter().map(|i| i.code()).collect::<Vec<_>>(),
+        [1, 2, 3]
+    );
+    assert_eq!(
+        (RequestKind::Acquire.code(), RequestKind::Renew.code()),
+        (1, 2)
+    );
+    assert_eq!(
+        (TokenKind::Enrollment.code(), TokenKind::Factory.code()),
+        (1, 2)
+    );
+}
+
+#[test]
+fn unknown_numbers_of_an_enumeration_are_refused() {
+    let mut bytes = golden("Description");
+    let at = bytes
+        .windows(2)
+        .position(|pair| pair == [3, 3])
+        .expect("3 => Isolation::InProcess");
+    for unknown in [0_u8, 4, 23] {
+        bytes[at + 1] = unknown;
+        assert_eq!(
+            Description::decode(&bytes, MAX_RESPONSE),
+            Err(CodecError::Value)
+        );
+    }
+}
+
+/// Each limit of a body, one beyond it: neither encoded nor decoded.
+#[test]
+fn values_beyond_their_named_limits_are_refused() {
+    let long = vec![0_u8; MAX_SERVICE_MESSAGE + 1];
+    let message = Message { bytes: Blob(&long) };
+    assert_eq!(message.encode(MAX_REQUEST), Err(CodecError::SizeCap));
+    assert!(
+        Message {
+            bytes: Blob(&long[1..])
+        }
+        .encode(MAX_REQUEST)
+        .is_ok()
+    );
+    let forged = keybearer_cbor::encode(MAX_REQUEST, |e| e.map(|m| m.entry(0, |e| e.bytes(&long))));
+    assert_eq!(
+        Message::decode(&forged.unwrap(), MAX_REQUEST),
+        Err(CodecError::SizeCap)
+    );
+
+    let name = "x".repeat(MAX_MODEL + 1);
+    let begin = BeginProvisioning {
+        anchor: ANCHOR,
+        service_info: Blob(b""),
+        token_kind: TokenKind::Enrollment,
+        token: Blob(b""),
+        model: Text(&name),
+    };
+    assert_eq!(begin.encode(MAX_REQUEST), Err(CodecError::SizeCap));
+
+    let many = List::<[u8; 16], MAX_KEY_IDS>(vec![KEY_ID; MAX_KEY_IDS + 1]);
+    let forged =
+        keybearer_cbor::encode(MAX_REQUEST, |e| e.list(many.0.iter(), |e, id| e.bytes(id)));
+    assert_eq!(
+        keybearer_cbor::encode(MAX_REQUEST, |e| crate::field::Field::write(&many, e)),
+        Err(CodecError::SizeCap)
+    );
+    let read = keybearer_cbor::decode(&forged.unwrap(), MAX_REQUEST, |d| {
+        <List<[u8; 16], MAX_KEY_IDS> as crate::field::Field<'_>>::read(d)
+    });
+    assert!(
+        matches!(read, Err(CodecError::Count | CodecError::SizeCap)),
+        "{read:?}"
+    );
+}
+
+#[test]
+fn a_body_beyond_its_cap_is_refused_before_it_is_read() {
+    let bytes = golden("Decrypt");
+    assert_eq!(
+        Decrypt::decode(&bytes, bytes.len() - 1),
+        Err(CodecError::SizeCap)
+    );
+}
+
+#[test]
+fn a_full_decrypt_call_fits_the_request_limit() {
+    let samples = vec![0xff; MAX_SAMPLE_RECORDS];
+    let subsamples = vec![0xff; MAX_SUBSAMPLE_RECORDS];
+    let fullest = Decrypt {
+        session: u64::MAX,
+        key_id: KEY_ID,
+        license: Some(LICENSE),
+        track_type: u8::MAX,
+        scheme: u8::MAX,
+        iv_size: u8::MAX,
+        constant_iv: Some(Blob(&[0; 16])),
+        crypt_blocks: u8::MAX,
+        skip_blocks: u8::MAX,
+        duration_ms: u32::MAX,
+        width: Some(u32::MAX),
+        height: Some(u32::MAX),
+        samples: Blob(&samples),
+        subsamples: Blob(&subsamples),
+    };
+    assert!(fullest.encode(MAX_REQUEST).is_ok());
+    assert_eq!(<Decrypt<'_> as Exchange<'_>>::COMMAND, Command::Decrypt);
+}
