@@ -170,6 +170,16 @@ body! {
 }
 
 body! {
+    /// What a provision answer brought: exactly one of the two.
+    ProvisioningFinished<'a> {
+        /// The certificate now kept.
+        0 => certified: Option<Provisioned>,
+        /// The denial; nothing was kept.
+        1 => denial: Option<DenialReport<'a>>,
+    }
+}
+
+body! {
     /// Forgets an identity.
     EraseIdentity {
         /// Its anchor.
@@ -368,6 +378,14 @@ body! {
         0 => session: u64,
         /// The time answer.
         1 => answer: Blob<'a, MAX_SERVICE_MESSAGE>,
+    }
+}
+
+body! {
+    /// What a time answer brought.
+    TimeLoaded<'a> {
+        /// The denial; absent: the time is now anchored.
+        0 => denial: Option<DenialReport<'a>>,
     }
 }
 

@@ -77,7 +77,7 @@ commands! {
     0x01 => Describe, Describe, Description<'a>, "What this trusted side is and can do.";
     0x02 => DeviceKey, DeviceKey, DeviceKeyAnswer, "The digest of the device's key under an anchor, made if there is none.";
     0x03 => BeginProvisioning, BeginProvisioning<'a>, Message<'a>, "Builds a provision request.";
-    0x04 => FinishProvisioning, FinishProvisioning<'a>, Provisioned, "Verifies a provision answer and keeps the certificate.";
+    0x04 => FinishProvisioning, FinishProvisioning<'a>, ProvisioningFinished<'a>, "Verifies a provision answer and keeps the certificate.";
     0x05 => EraseIdentity, EraseIdentity, Empty, "Forgets key, certificate and time under an anchor.";
 
     0x10 => OpenSession, OpenSession<'a>, SessionOpened, "Opens a licence session towards one verified service.";
@@ -87,7 +87,7 @@ commands! {
     0x14 => Statuses, Statuses, StatusReport<'a>, "The licences of a session and the status of each key.";
     0x15 => RemoveLicense, RemoveLicense, Empty, "Erases a licence and its keys.";
     0x16 => BuildTimeRequest, BuildTimeRequest, Message<'a>, "Builds a sealed time request.";
-    0x17 => LoadTimeAnswer, LoadTimeAnswer<'a>, Empty, "Takes a time answer as an anchor of trusted time.";
+    0x17 => LoadTimeAnswer, LoadTimeAnswer<'a>, TimeLoaded<'a>, "Takes a time answer as an anchor of trusted time.";
     0x18 => LoadRevocationList, LoadRevocationList<'a>, Empty, "Takes a newer revocation list.";
 
     0x20 => Decrypt, Decrypt<'a>, Decrypted, "Decrypts a batch of samples; media in, clear media out.";

@@ -102,7 +102,16 @@ golden! {
     "Message" => Message<'_>: Message { bytes: Blob(b"sealed") };
     "FinishProvisioning" => FinishProvisioning<'_>:
         FinishProvisioning { anchor: ANCHOR, answer: Blob(b"answer") };
-    "Provisioned" => Provisioned: Provisioned { level: 2, debug: true };
+    "ProvisioningFinished" => ProvisioningFinished<'_>: ProvisioningFinished {
+        certified: Some(Provisioned { level: 2, debug: true }), denial: None,
+    };
+    "ProvisioningFinishedDenial" => ProvisioningFinished<'_>: ProvisioningFinished {
+        certified: None,
+        denial: Some(DenialReport {
+            reason: 27, rule: Some(Text("token-used")), wanted: None, found: None,
+            server_code: None, retry_after: None,
+        }),
+    };
     "EraseIdentity" => EraseIdentity: EraseIdentity { anchor: ANCHOR };
     "Empty" => Empty: Empty {};
     "OpenSession" => OpenSession<'_>:
@@ -153,6 +162,7 @@ golden! {
     "RemoveLicense" => RemoveLicense: RemoveLicense { session: 7, license: LICENSE };
     "BuildTimeRequest" => BuildTimeRequest: BuildTimeRequest { session: 7 };
     "LoadTimeAnswer" => LoadTimeAnswer<'_>: LoadTimeAnswer { session: 7, answer: Blob(b"time") };
+    "TimeLoaded" => TimeLoaded<'_>: TimeLoaded { denial: None };
     "LoadRevocationList" => LoadRevocationList<'_>:
         LoadRevocationList { anchor: ANCHOR, list: Blob(b"list") };
     "Decrypt" => Decrypt<'_>: Decrypt {
@@ -176,7 +186,7 @@ fn every_command_has_a_golden_request_and_answer() {
             Command::Describe => ("Describe", "Description"),
             Command::DeviceKey => ("DeviceKey", "DeviceKeyAnswer"),
             Command::BeginProvisioning => ("BeginProvisioning", "Message"),
-            Command::FinishProvisioning => ("FinishProvisioning", "Provisioned"),
+            Command::FinishProvisioning => ("FinishProvisioning", "ProvisioningFinished"),
             Command::EraseIdentity => ("EraseIdentity", "Empty"),
             Command::OpenSession => ("OpenSession", "SessionOpened"),
             Command::CloseSession => ("CloseSession", "Empty"),
@@ -185,7 +195,7 @@ fn every_command_has_a_golden_request_and_answer() {
             Command::Statuses => ("Statuses", "StatusReport"),
             Command::RemoveLicense => ("RemoveLicense", "Empty"),
             Command::BuildTimeRequest => ("BuildTimeRequest", "Message"),
-            Command::LoadTimeAnswer => ("LoadTimeAnswer", "Empty"),
+            Command::LoadTimeAnswer => ("LoadTimeAnswer", "TimeLoaded"),
             Command::LoadRevocationList => ("LoadRevocationList", "Empty"),
             Command::Decrypt => ("Decrypt", "Decrypted"),
         };
