@@ -10,8 +10,9 @@ use crate::{Block, CencError, Pattern, Scheme, Subsample};
 ///
 /// Alignment: a `cbc1` range must consist of whole blocks, since the standard gives a trailing part
 /// no meaning there (section 10.2). `cenc` ranges may have any length, the keystream goes on within
-/// the block (section 9.5.1). So may `cens` and `cbcs` ranges, whose trailing part stays clear
-/// (section 9.6.1); nor need a whole sample be aligned in any scheme (sections 9.4.3 and 9.7).
+/// the block (section 9.5.1). So may `cbcs` and `cens` ranges, whose trailing part stays clear
+/// (section 9.6.1); section 10.3 asks writers of `cens` for whole blocks, but what a file that has
+/// others means is not in doubt. Nor need a whole sample be aligned (sections 9.4.3 and 9.7).
 ///
 /// # Errors
 ///

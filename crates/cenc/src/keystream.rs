@@ -5,35 +5,21 @@
 //! usual 128-bit flavour would carry into byte 7.
 
 use aes::Aes128Enc;
-use aes::cipher::{Array, InnerIvInit, StreamCipherClosure, StreamCipherCore, consts::U16};
+use aes::cipher::{Array, InnerIvInit, StreamCipherCore};
 use ctr::{CtrCore, flavors::Ctr64BE};
 use zeroize::Zeroizing;
 
-use crate::pattern::Walk;
-use crate::{BLOCK, Block, Pattern};
+use crate::{BLOCK, Block};
 
 /// Keystream over whole blocks. The block-level core is used and not the crate's byte-level
 /// wrapper, because that one can fail; this cannot.
-pub(crate) struct BlockKeystream<'k>(CtrCore<&'k Aes128Enc, Ctr64BE>);
-
-impl<'k> BlockKeystream<'k> {
-    /// A keystream that starts with the block `counter`.
-    pub(crate) fn new(key: &'k Aes128Enc, counter: &Block) -> Self {
-        Self(CtrCore::inner_iv_init(key, counter))
-    }
-
-    /// Applies the keystream to the blocks that `runs` picks.
-    #[inline]
-    pub(crate) fn apply(&mut self, runs: impl StreamCipherClosure<BlockSize = U16>) {
-        self.0.process_with_backend(runs);
-    }
-}
+pub(crate) type BlockKeystream<'k> = CtrCore<&'k Aes128Enc, Ctr64BE>;
 
 /// Keystream over bytes: a range may end within a block and the next one goes on there, so the
 /// protected ranges of a sample form one chain (section 9.5.1).
 pub(crate) struct ByteKeystream<'k> {
     blocks: BlockKeystream<'k>,
-    /// The block that the last range ended in; content that used it is clear to whoever has it.
+    /// The block that the last range ended in. Wiped on drop: beside the ciphertext it is content.
     open: Zeroizing<[u8; BLOCK]>,
     /// Bytes of `open` already used; `BLOCK` when there is no open block.
     used: usize,
@@ -43,7 +29,7 @@ impl<'k> ByteKeystream<'k> {
     /// A keystream that starts with the block `counter`.
     pub(crate) fn new(key: &'k Aes128Enc, counter: &Block) -> Self {
         Self {
-            blocks: BlockKeystream::new(key, counter),
+            blocks: BlockKeystream::inner_iv_init(key, counter),
             open: Zeroizing::new([0; BLOCK]),
             used: BLOCK,
         }
@@ -54,8 +40,7 @@ impl<'k> ByteKeystream<'k> {
     pub(crate) fn apply(&mut self, data: &mut [u8]) {
         let data = self.apply_open(data);
         let (blocks, tail) = Array::slice_as_chunks_mut(data);
-        self.blocks
-            .apply(Walk::new(Pattern::default()).runs(blocks));
+        self.blocks.apply_keystream_blocks(blocks);
         if !tail.is_empty() {
             self.open_next();
             self.apply_open(tail);
@@ -64,11 +49,8 @@ impl<'k> ByteKeystream<'k> {
 
     /// Makes the next keystream block the open one.
     fn open_next(&mut self) {
-        *self.open = [0; BLOCK];
+        self.blocks.write_keystream_block((&mut *self.open).into());
         self.used = 0;
-        // Applied to zeros, the keystream comes out as it is.
-        let (block, _) = Array::slice_as_chunks_mut(self.open.as_mut_slice());
-        self.blocks.apply(Walk::new(Pattern::default()).runs(block));
     }
 
     /// Uses up what is left of the open block and returns the data behind it.

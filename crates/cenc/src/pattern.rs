@@ -5,13 +5,14 @@
 //! pattern is half of the time.
 
 use aes::cipher::{
-    Array, BlockModeDecBackend, BlockModeDecClosure, BlockSizeUser, StreamCipherBackend,
-    StreamCipherClosure, consts::U16,
+    Array, BlockModeDecBackend, BlockModeDecClosure, BlockSizeUser, InOut, StreamCipherBackend,
+    StreamCipherClosure, consts::U16, typenum::Unsigned,
 };
 
 use crate::{Block, Pattern};
 
-/// Position in the pattern of a protected range, kept from piece to piece. Counts are in blocks.
+/// Position in the pattern of a protected range, kept from piece to piece. Counts are in blocks;
+/// none is zero.
 pub(crate) struct Walk {
     crypt: usize,
     period: usize,
@@ -19,19 +20,15 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
-    /// A walk at the start of a range. `pattern` is one that has been checked.
-    pub(crate) fn new(pattern: Pattern) -> Self {
-        // Without skipped blocks the run never ends. Any n:0 is the same as 0:0 then, and long
-        // runs keep the cipher's parallel path.
-        let (crypt, period) = match (usize::from(pattern.crypt), usize::from(pattern.skip)) {
-            (_, 0) => (usize::MAX, usize::MAX),
-            (crypt, skip) => (crypt, crypt.saturating_add(skip)),
-        };
-        Self {
+    /// A walk at the start of a range, or `None` when the pattern skips nothing: 0:0 and any n:0
+    /// encrypt every whole block. `pattern` is one that has been checked.
+    pub(crate) fn new(pattern: Pattern) -> Option<Self> {
+        let (crypt, skip) = (usize::from(pattern.crypt), usize::from(pattern.skip));
+        (skip != 0).then_some(Self {
             crypt,
-            period,
+            period: crypt.saturating_add(skip),
             phase: 0,
-        }
+        })
     }
 
     /// Starts the pattern anew, as each subsample does (section 9.6.1).
@@ -42,16 +39,18 @@ impl Walk {
     /// Splits the next blocks of the range into runs of encrypted ones and moves on past them. A
     /// run that the range cuts short counts as far as whole blocks reach.
     pub(crate) fn runs<'a>(&mut self, blocks: &'a mut [Block]) -> Runs<'a> {
-        let runs = Runs {
+        let &mut Self {
+            crypt,
+            period,
+            phase,
+        } = self;
+        self.phase = phase.wrapping_add(blocks.len()) % period;
+        Runs {
             blocks,
-            crypt: self.crypt,
-            period: self.period,
-            phase: self.phase,
-        };
-        if self.period != usize::MAX {
-            self.phase = self.phase.wrapping_add(runs.blocks.len()) % self.period;
+            crypt,
+            period,
+            phase,
         }
-        runs
     }
 }
 
@@ -86,6 +85,12 @@ impl<'a> Iterator for Runs<'a> {
     }
 }
 
+/// Whether runs can fill a batch of this many blocks. Where they cannot, the path is left out at
+/// compile time, which matters: most runs are a single block.
+const fn batches(size: usize) -> bool {
+    size > 1 && size <= 15
+}
+
 impl BlockSizeUser for Runs<'_> {
     type BlockSize = U16;
 }
@@ -94,12 +99,17 @@ impl BlockSizeUser for Runs<'_> {
 impl BlockModeDecClosure for Runs<'_> {
     #[inline(always)]
     fn call<B: BlockModeDecBackend<BlockSize = U16>>(self, backend: &mut B) {
-        for run in self {
-            let (batches, tail) = Array::<Block, B::ParBlocksSize>::slice_as_chunks_mut(run);
-            for batch in batches {
-                backend.decrypt_par_blocks_inplace(batch);
+        for mut run in self {
+            if const { batches(B::ParBlocksSize::USIZE) } {
+                let (batches, rest) = Array::<Block, B::ParBlocksSize>::slice_as_chunks_mut(run);
+                for batch in batches {
+                    backend.decrypt_par_blocks_inplace(batch);
+                }
+                run = rest;
             }
-            backend.decrypt_tail_blocks_inplace(tail);
+            for block in run {
+                backend.decrypt_block_inplace(block);
+            }
         }
     }
 }
@@ -108,27 +118,21 @@ impl BlockModeDecClosure for Runs<'_> {
 impl StreamCipherClosure for Runs<'_> {
     #[inline(always)]
     fn call<B: StreamCipherBackend<BlockSize = U16>>(self, backend: &mut B) {
-        let mut keystream = Block::default();
-        let mut batch_keystream = Array::<Block, B::ParBlocksSize>::default();
-        for run in self {
-            let (batches, tail) = Array::<Block, B::ParBlocksSize>::slice_as_chunks_mut(run);
-            for batch in batches {
-                backend.gen_par_ks_blocks(&mut batch_keystream);
-                for (block, keystream) in batch.iter_mut().zip(&batch_keystream) {
-                    xor(block, keystream);
+        for mut run in self {
+            if const { batches(B::ParBlocksSize::USIZE) } {
+                let (batches, rest) = Array::<Block, B::ParBlocksSize>::slice_as_chunks_mut(run);
+                for batch in batches {
+                    let mut keystream = Array::default();
+                    backend.gen_par_ks_blocks(&mut keystream);
+                    InOut::from(batch).xor_in2out(&keystream);
                 }
+                run = rest;
             }
-            for block in tail {
+            for block in run {
+                let mut keystream = Block::default();
                 backend.gen_ks_block(&mut keystream);
-                xor(block, &keystream);
+                InOut::from(block).xor_in2out(&keystream);
             }
         }
-    }
-}
-
-#[inline(always)]
-fn xor(data: &mut Block, keystream: &Block) {
-    for (data, keystream) in data.iter_mut().zip(keystream) {
-        *data ^= keystream;
     }
 }

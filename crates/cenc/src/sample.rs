@@ -1,7 +1,7 @@
 //! Decryption of one sample, range by range and piece by piece.
 
 use aes::Aes128Dec;
-use aes::cipher::{Array, BlockModeDecrypt, InnerIvInit, SetIvState};
+use aes::cipher::{Array, BlockModeDecrypt, InnerIvInit, SetIvState, StreamCipherCore};
 
 use crate::check::{expand_iv, pattern_fits, range_fits};
 use crate::keystream::{BlockKeystream, ByteKeystream};
@@ -32,7 +32,8 @@ use crate::{BLOCK, Block, CencError, ContentKey, Pattern, Scheme};
 /// ```
 pub struct SampleDecryptor<'k> {
     cipher: Cipher<'k>,
-    walk: Walk,
+    /// `None` when every whole block of a range is encrypted.
+    walk: Option<Walk>,
     /// Bytes of the open range still to come.
     remaining: u64,
 }
@@ -59,7 +60,7 @@ impl<'k> SampleDecryptor<'k> {
         pattern_fits(scheme, pattern)?;
         let cipher = match scheme {
             Scheme::Cenc => Cipher::Cenc(ByteKeystream::new(&key.forward, &iv)),
-            Scheme::Cens => Cipher::Cens(BlockKeystream::new(&key.forward, &iv)),
+            Scheme::Cens => Cipher::Cens(BlockKeystream::inner_iv_init(&key.forward, &iv)),
             Scheme::Cbc1 => Cipher::Cbc1(cbc::Decryptor::inner_iv_init(&key.inverse, &iv)),
             Scheme::Cbcs => Cipher::Cbcs {
                 chain: cbc::Decryptor::inner_iv_init(&key.inverse, &iv),
@@ -116,11 +117,19 @@ impl<'k> SampleDecryptor<'k> {
             return Err(CencError::PieceAlignment { piece });
         }
         self.remaining = behind;
-        match &mut self.cipher {
-            Cipher::Cenc(keystream) => keystream.apply(data),
-            Cipher::Cens(keystream) => keystream.apply(self.walk.runs(whole_blocks(data))),
-            Cipher::Cbc1(chain) | Cipher::Cbcs { chain, .. } => {
-                chain.decrypt_with_backend(self.walk.runs(whole_blocks(data)));
+        match (&mut self.cipher, &mut self.walk) {
+            (Cipher::Cenc(keystream), _) => keystream.apply(data),
+            (Cipher::Cens(keystream), None) => {
+                keystream.apply_keystream_blocks(whole_blocks(data));
+            }
+            (Cipher::Cens(keystream), Some(walk)) => {
+                keystream.process_with_backend(walk.runs(whole_blocks(data)));
+            }
+            (Cipher::Cbc1(chain) | Cipher::Cbcs { chain, .. }, None) => {
+                chain.decrypt_blocks(whole_blocks(data));
+            }
+            (Cipher::Cbc1(chain) | Cipher::Cbcs { chain, .. }, Some(walk)) => {
+                chain.decrypt_with_backend(walk.runs(whole_blocks(data)));
             }
         }
         Ok(())
@@ -142,7 +151,9 @@ impl<'k> SampleDecryptor<'k> {
             });
         }
         self.remaining = len;
-        self.walk.restart();
+        if let Some(walk) = &mut self.walk {
+            walk.restart();
+        }
         // Only cbcs has a chain per subsample, whatever its pattern; the others have one per
         // sample (section 9.5.1).
         if let Cipher::Cbcs { chain, iv } = &mut self.cipher {

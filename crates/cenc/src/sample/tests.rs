@@ -20,10 +20,10 @@ pub(crate) const KEY: [u8; 16] = [0, 1, 0, 0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 
 
 pub(crate) const NONE: Pattern = Pattern { crypt: 0, skip: 0 };
 
-/// A clear sample in which no two blocks are equal.
+/// A clear sample in which neighbouring blocks differ: block and byte number, folded together.
 pub(crate) fn clear(len: usize) -> Vec<u8> {
     (0..len)
-        .map(|i| ((i / 16) as u8).wrapping_mul(37) ^ (i as u8))
+        .map(|i| (i / 16).to_le_bytes()[0].wrapping_mul(37) ^ i.to_le_bytes()[0])
         .collect()
 }
 

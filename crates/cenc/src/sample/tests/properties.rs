@@ -169,9 +169,12 @@ proptest! {
         skip in 0..18_u8,
         iv in vec(any::<u8>(), 0..18),
         table in tables(),
-        len in 0..300_usize,
+        exact in any::<bool>(),
+        short in 0..300_usize,
     ) {
         let key = ContentKey::new(&KEY);
+        let covered = table.iter().map(|entry| (entry.clear + entry.protected) as usize).sum();
+        let len = if exact { covered } else { short };
         let protection =
             SampleProtection { scheme, pattern: Pattern { crypt, skip }, iv: &iv, subsamples: Some(&table) };
         let mut data = clear(len);
