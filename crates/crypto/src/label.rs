@@ -14,6 +14,8 @@ pub enum Label {
     Vault,
     /// A device's identifier under one trust anchor.
     Ueid,
+    /// A device's boot identity under one trust anchor.
+    Boot,
     /// A service's challenge MAC.
     Challenge,
 }
@@ -28,6 +30,7 @@ impl Label {
             Self::Leaf => b"keybearer v1 leaf",
             Self::Vault => b"keybearer v1 vault",
             Self::Ueid => b"keybearer v1 ueid",
+            Self::Boot => b"keybearer v1 boot",
             Self::Challenge => b"keybearer v1 challenge",
         }
     }

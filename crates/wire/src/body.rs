@@ -45,6 +45,7 @@ coded! {
         Outputs = 8, "the key demands protected outputs and no trusted report shows them";
         ServiceCertificate = 9, "the service's certificate is not valid at the trusted time";
         Replaced = 10, "a newer licence took its place";
+        Worker = 11, "the key may only be used in the sandboxed worker process";
     }
 }
 
@@ -306,7 +307,7 @@ body! {
 }
 
 body! {
-    /// Why the service gave no licence.
+    /// Why the service refused.
     DenialReport<'a> {
         /// Reason code of the licence protocol.
         0 => reason: u16,
@@ -320,6 +321,10 @@ body! {
         4 => server_code: Option<u32>,
         /// Seconds to wait before asking again.
         5 => retry_after: Option<u32>,
+        /// Level that would suffice, a `keybearer_rules::Level` number.
+        6 => level_needed: Option<u8>,
+        /// The key it is about.
+        7 => key_id: Option<[u8; 16]>,
     }
 }
 

@@ -109,7 +109,7 @@ golden! {
         certified: None,
         denial: Some(DenialReport {
             reason: 27, rule: Some(Text("token-used")), wanted: None, found: None,
-            server_code: None, retry_after: None,
+            server_code: None, retry_after: None, level_needed: None, key_id: None,
         }),
     };
     "EraseIdentity" => EraseIdentity: EraseIdentity { anchor: ANCHOR };
@@ -149,6 +149,7 @@ golden! {
         denial: Some(DenialReport {
             reason: 9, rule: Some(Text("UR-07")), wanted: Some(Text("Medium")),
             found: Some(Text("Low")), server_code: Some(4044), retry_after: Some(60),
+            level_needed: Some(2), key_id: Some(KEY_ID),
         }),
     };
     "Statuses" => Statuses: Statuses { session: 7 };
@@ -221,14 +222,14 @@ fn enumerations_are_pinned() {
          5 output downscaled; 6 status pending; 7 internal error; "
     );
     let reasons: Vec<u16> = ReasonField::ALL.iter().map(|field| field.code()).collect();
-    assert_eq!(reasons, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assert_eq!(reasons, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     assert_eq!(
         (ReasonField::NotBefore.code(), ReasonField::Replaced.code()),
         (1, 10)
     );
     assert_eq!(
-        (ReasonField::TrustedTime.code(), ReasonField::Outputs.code()),
-        (6, 8)
+        (ReasonField::TrustedTime.code(), ReasonField::Worker.code()),
+        (6, 11)
     );
     assert_eq!(
         Isolation::ALL,

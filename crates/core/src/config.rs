@@ -1,0 +1,49 @@
+//! What a build or an embedder fixes about a core, once.
+
+use alloc::vec::Vec;
+
+use keybearer_crypto::Digest;
+use keybearer_license::{Isolation, OemId, Version};
+use keybearer_rules::Level;
+
+/// Which trust anchors a core accepts. None ever arrives over the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchors {
+    /// Only these, by digest of the operator's root public key: compiled into a signed build.
+    Fixed(&'static [Digest]),
+    /// Whatever the application names. At Medium and High this accepts no anchor at all.
+    Application,
+}
+
+/// Fixed at construction; goes into the evidence of every request.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Level of the backend that really runs.
+    pub level: Level,
+    /// Where it runs.
+    pub isolation: Isolation,
+    /// True for development builds and keys, test sinks and simulated backends.
+    pub debug: bool,
+    /// Version of the trusted application around the core, if one is.
+    pub ta_version: Option<Version>,
+    /// Accepted trust anchors.
+    pub anchors: Anchors,
+    /// Largest media slot of one call in bytes.
+    pub max_media: u32,
+    /// Maker of the device.
+    pub oem: Option<OemId>,
+    /// Measurement of the trusted application, where the platform has one.
+    pub measurement: Option<Digest>,
+    /// The platform's attestation, where it has one; at most 4096 bytes.
+    pub attestation: Option<Vec<u8>>,
+}
+
+impl Config {
+    /// True when the core may be used under `anchor`.
+    pub(crate) fn permits(&self, anchor: &Digest) -> bool {
+        match self.anchors {
+            Anchors::Fixed(list) => list.contains(anchor),
+            Anchors::Application => self.level <= Level::Low,
+        }
+    }
+}
