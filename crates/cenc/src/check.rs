@@ -60,12 +60,11 @@ fn add(covered: u64, clear: u32, protected: u32, sample: u64) -> Result<u64, Cen
 /// The counter block or chain start that an IV stands for: 8 bytes are the upper half, the lower
 /// half is zero; 16 bytes are taken as they are (section 9.1, for per-sample and constant IVs).
 pub(crate) fn expand_iv(iv: &[u8]) -> Result<Block, CencError> {
-    iv_size_known(iv.len())?;
-    let mut block = Block::default();
-    for (to, from) in block.iter_mut().zip(iv) {
-        *to = *from;
+    if let Ok(full) = <[u8; 16]>::try_from(iv) {
+        return Ok(full.into());
     }
-    Ok(block)
+    let upper = <[u8; 8]>::try_from(iv).map_err(|_| CencError::IvSize { found: iv.len() })?;
+    Ok((u128::from(u64::from_be_bytes(upper)) << 64).to_be_bytes().into())
 }
 
 /// Sizes that `tenc` and `seig` can state for a protected sample.
