@@ -64,7 +64,9 @@ pub(crate) fn expand_iv(iv: &[u8]) -> Result<Block, CencError> {
         return Ok(full.into());
     }
     let upper = <[u8; 8]>::try_from(iv).map_err(|_| CencError::IvSize { found: iv.len() })?;
-    Ok((u128::from(u64::from_be_bytes(upper)) << 64).to_be_bytes().into())
+    Ok((u128::from(u64::from_be_bytes(upper)) << 64)
+        .to_be_bytes()
+        .into())
 }
 
 /// Sizes that `tenc` and `seig` can state for a protected sample.

@@ -1,8 +1,8 @@
 //! Which blocks of a protected range are encrypted, and running a block cipher over exactly those.
 //!
-//! The walk over the pattern happens inside the cipher backend's closure. So the run-time choice
-//! of the AES implementation is made once a piece, not once an encrypted block, which in a 1:9
-//! pattern is half of the time.
+//! The walk over the pattern happens inside the cipher backend's closure. So the AES implementation
+//! is chosen and its round keys are loaded once a piece, not once an encrypted block; for the single
+//! blocks of a 1:9 pattern that can take longer than their decryption.
 
 use aes::cipher::{
     Array, BlockModeDecBackend, BlockModeDecClosure, BlockSizeUser, InOut, StreamCipherBackend,
