@@ -1,0 +1,381 @@
+//! What each sample needs to be decrypted: IVs and subsamples, from `senc` or from the auxiliary
+//! information that `saiz` and `saio` point at (ISO/IEC 23001-7 section 7, ISO/IEC 14496-12 section 8.7).
+//!
+//! A file may carry the same information both ways. `senc` wins where a size above 255 was written to
+//! `saiz` modulo 256, a mistake that is common and harmless; any other contradiction is an error, since
+//! one of the two would give wrong samples.
+
+use core::ops::Range;
+
+use keybearer_cenc::Subsample;
+
+use crate::boxes::Mp4Box;
+use crate::cursor::{Cursor, to_u64};
+use crate::{Expected, FourCc, Iv, IvSource, MediaError, Sample, protection};
+
+/// `senc` flag: each sample has a subsample table.
+const USES_SUBSAMPLES: u32 = 2;
+/// `saiz` and `saio` flag: the type of the information is given.
+const HAS_TYPE: u32 = 1;
+/// Bytes of one subsample: 16-bit clear size, 32-bit protected size.
+const SUBSAMPLE_BYTES: usize = 6;
+
+/// The boxes of one `traf` that describe its protection.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct AuxiliaryBoxes<'a> {
+    pub(crate) senc: Option<Mp4Box<'a>>,
+    pub(crate) saiz: Option<Mp4Box<'a>>,
+    pub(crate) saio: Option<Mp4Box<'a>>,
+}
+
+/// Where to look, besides the boxes themselves.
+pub(crate) struct AuxiliaryContext<'a> {
+    /// The fragment, from its `moof` on.
+    pub(crate) fragment: &'a [u8],
+    /// Base of the offsets in `saio`, relative to that.
+    pub(crate) base: i64,
+    /// The samples of each `trun`.
+    pub(crate) runs: &'a [Range<usize>],
+    /// The `traf`.
+    pub(crate) traf: Mp4Box<'a>,
+    /// Where the track's IVs come from.
+    pub(crate) iv: IvSource,
+}
+
+/// Whether a `saiz` or `saio` is about protection: other uses name a type of their own.
+pub(crate) fn is_protection_info(found: &Mp4Box<'_>) -> Result<bool, MediaError> {
+    let mut cursor = Cursor::new(found);
+    let (_, flags) = cursor.version_and_flags()?;
+    Ok(flags & HAS_TYPE == 0 || protection::scheme(cursor.fourcc()?).is_some())
+}
+
+/// Number of samples in a `senc`.
+pub(crate) fn senc_sample_count(senc: &Mp4Box<'_>) -> Result<(u32, bool), MediaError> {
+    let mut cursor = Cursor::new(senc);
+    // Version 1 and other flags have layouts that would be misread.
+    let (_, flags) = cursor.known_version(0)?;
+    if flags & !USES_SUBSAMPLES != 0 {
+        let expected = Expected::Words("0 or 2");
+        return Err(cursor.invalid("flags", flags.into(), expected));
+    }
+    Ok((cursor.u32()?, flags & USES_SUBSAMPLES != 0))
+}
+
+impl AuxiliaryBoxes<'_> {
+    /// Gives each sample its IV and subsamples.
+    pub(crate) fn apply(
+        &self,
+        context: &AuxiliaryContext<'_>,
+        samples: &mut [Sample],
+        subsamples: &mut Vec<Subsample>,
+    ) -> Result<(), MediaError> {
+        let sizes = self
+            .saiz
+            .as_ref()
+            .map(|saiz| Sizes::parse(saiz, samples.len()))
+            .transpose()?;
+        let offsets = self.saio.as_ref().map(Offsets::parse).transpose()?;
+        match (&self.senc, sizes, offsets) {
+            (Some(senc), sizes, offsets) => {
+                apply_senc(senc, sizes, offsets, context, samples, subsamples)
+            }
+            (None, Some(sizes), Some(offsets)) => {
+                apply_pointed(&sizes, &offsets, context, samples, subsamples)
+            }
+            (None, Some(sizes), None) if sizes.any() => Err(context.traf.missing(FourCc::SAIO)),
+            (None, None, Some(_)) => Err(context.traf.missing(FourCc::SAIZ)),
+            // Nothing said of any sample: whole samples under the constant IV, or a hole in the file.
+            (None, _, None) => {
+                let IvSource::Constant(iv) = context.iv else {
+                    if samples.is_empty() {
+                        return Ok(());
+                    }
+                    return Err(context.traf.missing(FourCc::SENC));
+                };
+                samples.iter_mut().for_each(|sample| sample.iv = iv);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn apply_senc(
+    senc: &Mp4Box<'_>,
+    sizes: Option<Sizes<'_>>,
+    offsets: Option<Offsets<'_>>,
+    context: &AuxiliaryContext<'_>,
+    samples: &mut [Sample],
+    subsamples: &mut Vec<Subsample>,
+) -> Result<(), MediaError> {
+    let (count, uses_subsamples) = senc_sample_count(senc)?;
+    if u64::from(count) != to_u64(samples.len()) {
+        let expected = Expected::Exactly(to_u64(samples.len()));
+        return Err(senc.invalid("sample_count", count.into(), expected));
+    }
+    let mut cursor = Cursor::new(senc);
+    cursor.skip(8)?;
+    let table = cursor.bytes(cursor.remaining())?;
+    let mut cursor = Cursor::over(table, senc.kind, senc.offset);
+    let position = |cursor: &Cursor<'_>| table.len().saturating_sub(cursor.remaining());
+    let mut any = false;
+    for (index, sample) in samples.iter_mut().enumerate() {
+        let before = cursor.remaining();
+        read_entry(&mut cursor, context.iv, uses_subsamples, sample, subsamples)?;
+        let size = before.saturating_sub(cursor.remaining());
+        any |= size != 0;
+        if let Some(sizes) = &sizes {
+            sizes.compare(index, size)?;
+        }
+    }
+    // `saio` must lead to the same bytes, be it to this very table or to a copy of it.
+    if let Some(offsets) = offsets.filter(|_| any) {
+        let groups = offsets.groups(context.runs, samples.len())?;
+        let mut again = Cursor::over(table, senc.kind, senc.offset);
+        let mut ignored = Vec::new();
+        for (offset, group) in groups {
+            let start = position(&again);
+            for sample in samples.get_mut(group).unwrap_or_default() {
+                let mut copy = *sample;
+                ignored.clear();
+                read_entry(
+                    &mut again,
+                    context.iv,
+                    uses_subsamples,
+                    &mut copy,
+                    &mut ignored,
+                )?;
+            }
+            let wanted = table.get(start..position(&again)).unwrap_or_default();
+            let found = pointed(context, offset)
+                .and_then(|at| context.fragment.get(at..at.checked_add(wanted.len())?));
+            if found != Some(wanted) {
+                let expected = Expected::Words("the place of what 'senc' says");
+                return Err(offsets.source.invalid("offset", offset, expected));
+            }
+        }
+    }
+    cursor.finish()
+}
+
+fn apply_pointed(
+    sizes: &Sizes<'_>,
+    offsets: &Offsets<'_>,
+    context: &AuxiliaryContext<'_>,
+    samples: &mut [Sample],
+    subsamples: &mut Vec<Subsample>,
+) -> Result<(), MediaError> {
+    let iv_bytes = match context.iv {
+        IvSource::PerSample { size } => usize::from(size),
+        _ => 0,
+    };
+    let saio = &offsets.source;
+    for (offset, group) in offsets.groups(context.runs, samples.len())? {
+        let first = group.start;
+        let mut at = pointed(context, offset);
+        for (number, sample) in samples
+            .get_mut(group)
+            .unwrap_or_default()
+            .iter_mut()
+            .enumerate()
+        {
+            let size = usize::from(sizes.get(first.saturating_add(number)));
+            let end = at.and_then(|at| at.checked_add(size));
+            let bytes = at
+                .zip(end)
+                .and_then(|(at, end)| context.fragment.get(at..end));
+            let Some(bytes) = bytes else {
+                let expected = Expected::Words("a place inside the fragment");
+                return Err(saio.invalid("offset", offset, expected));
+            };
+            at = end;
+            let mut cursor = Cursor::over(bytes, saio.kind, saio.offset);
+            read_entry(&mut cursor, context.iv, size > iv_bytes, sample, subsamples)?;
+            cursor.finish()?;
+        }
+    }
+    Ok(())
+}
+
+/// An offset of `saio` as an index into the fragment.
+fn pointed(context: &AuxiliaryContext<'_>, offset: u64) -> Option<usize> {
+    let at = i128::from(context.base).checked_add(offset.into())?;
+    usize::try_from(at).ok()
+}
+
+/// `CencSampleAuxiliaryDataFormat`, ISO/IEC 23001-7 section 7.2.
+fn read_entry(
+    cursor: &mut Cursor<'_>,
+    iv: IvSource,
+    has_subsamples: bool,
+    sample: &mut Sample,
+    subsamples: &mut Vec<Subsample>,
+) -> Result<(), MediaError> {
+    sample.iv = match iv {
+        IvSource::None => Iv::NONE,
+        IvSource::Constant(iv) => iv,
+        // The size is 8 or 16, checked with `tenc`.
+        IvSource::PerSample { size } => Iv::new(cursor.bytes(size.into())?).unwrap_or(Iv::NONE),
+    };
+    if !has_subsamples {
+        return Ok(());
+    }
+    let count = cursor.u16()?;
+    if count == 0 && sample.size != 0 {
+        return Err(cursor.invalid("subsample_count", 0, Expected::AtLeast(1)));
+    }
+    let table = cursor.bytes(usize::from(count).saturating_mul(SUBSAMPLE_BYTES))?;
+    let first = subsamples.len();
+    let mut total = 0_u64;
+    for [c1, c0, p3, p2, p1, p0] in table.as_chunks::<SUBSAMPLE_BYTES>().0 {
+        let clear = u16::from_be_bytes([*c1, *c0]).into();
+        let protected = u32::from_be_bytes([*p3, *p2, *p1, *p0]);
+        // At most 65,535 sums of 32 and 16 bits.
+        total = total.saturating_add(clear).saturating_add(protected.into());
+        subsamples.push(Subsample {
+            clear: u16::from_be_bytes([*c1, *c0]).into(),
+            protected,
+        });
+    }
+    if total != u64::from(sample.size) {
+        let expected = Expected::Exactly(sample.size.into());
+        return Err(cursor.invalid("sum of the sizes of a sample's subsamples", total, expected));
+    }
+    // Tables of six bytes an entry in memory: far below 32 bits of them.
+    sample.first_subsample = u32::try_from(first).unwrap_or(u32::MAX);
+    sample.subsamples = count.into();
+    Ok(())
+}
+
+/// `saiz`, ISO/IEC 14496-12 section 8.7.8.
+struct Sizes<'a> {
+    source: Mp4Box<'a>,
+    default: u8,
+    count: usize,
+    table: &'a [u8],
+}
+
+impl<'a> Sizes<'a> {
+    fn parse(source: &Mp4Box<'a>, samples: usize) -> Result<Self, MediaError> {
+        let (mut cursor, _) = skip_type(source, 0)?;
+        let default = cursor.u8()?;
+        let found = cursor.u32()?;
+        let count = usize::try_from(found)
+            .ok()
+            .filter(|count| *count <= samples);
+        let count = count.ok_or_else(|| {
+            cursor.invalid(
+                "sample_count",
+                found.into(),
+                Expected::AtMost(to_u64(samples)),
+            )
+        })?;
+        let table = cursor.bytes(if default == 0 { count } else { 0 })?;
+        cursor.finish()?;
+        Ok(Self {
+            source: *source,
+            default,
+            count,
+            table,
+        })
+    }
+
+    /// Size for a sample; samples behind the table have none.
+    fn get(&self, sample: usize) -> u8 {
+        match self.table.get(sample) {
+            Some(size) => *size,
+            None if sample < self.count => self.default,
+            None => 0,
+        }
+    }
+
+    fn any(&self) -> bool {
+        self.count != 0 && (self.default != 0 || self.table.iter().any(|size| *size != 0))
+    }
+
+    /// The size must be that found in `senc`, unless that does not fit into its 8 bits.
+    fn compare(&self, sample: usize, actual: usize) -> Result<(), MediaError> {
+        let written = self.get(sample);
+        if actual.to_le_bytes().first() == Some(&written)
+            && (actual > usize::from(u8::MAX) || actual == usize::from(written))
+        {
+            return Ok(());
+        }
+        let expected = Expected::Exactly(to_u64(actual));
+        Err(self
+            .source
+            .invalid("sample_info_size against 'senc'", written.into(), expected))
+    }
+}
+
+/// `saio`, ISO/IEC 14496-12 section 8.7.9.
+struct Offsets<'a> {
+    source: Mp4Box<'a>,
+    version: u8,
+    table: &'a [u8],
+}
+
+impl<'a> Offsets<'a> {
+    fn parse(source: &Mp4Box<'a>) -> Result<Self, MediaError> {
+        let (mut cursor, version) = skip_type(source, 1)?;
+        let count = cursor.u32()?;
+        let width = if version == 0 { 4 } else { 8 };
+        let table = cursor.bytes(cursor.remaining())?;
+        if u64::from(count).checked_mul(width) != Some(to_u64(table.len())) {
+            // `width` is 4 or 8.
+            let expected = Expected::Exactly(to_u64(table.len()).checked_div(width).unwrap_or(0));
+            return Err(source.invalid("entry_count", count.into(), expected));
+        }
+        Ok(Self {
+            source: *source,
+            version,
+            table,
+        })
+    }
+
+    /// The samples for which each offset stands: one offset for all, or one for each `trun`.
+    fn groups(
+        &self,
+        runs: &[Range<usize>],
+        samples: usize,
+    ) -> Result<Vec<(u64, Range<usize>)>, MediaError> {
+        let offsets: Vec<u64> = if self.version == 0 {
+            let (entries, _) = self.table.as_chunks();
+            entries
+                .iter()
+                .map(|entry| u32::from_be_bytes(*entry).into())
+                .collect()
+        } else {
+            self.table
+                .as_chunks()
+                .0
+                .iter()
+                .map(|entry| u64::from_be_bytes(*entry))
+                .collect()
+        };
+        match offsets.as_slice() {
+            [] if samples == 0 => Ok(Vec::new()),
+            [all] => Ok(vec![(*all, 0..samples)]),
+            each if each.len() == runs.len() => {
+                Ok(each.iter().copied().zip(runs.iter().cloned()).collect())
+            }
+            other => {
+                let found = to_u64(other.len());
+                let expected = Expected::Words("1 or the number of 'trun'");
+                Err(self.source.invalid("entry_count", found, expected))
+            }
+        }
+    }
+}
+
+/// Version, and what follows the optional type.
+fn skip_type<'a>(source: &Mp4Box<'a>, newest: u8) -> Result<(Cursor<'a>, u8), MediaError> {
+    let mut cursor = Cursor::new(source);
+    let (version, flags) = cursor.known_version(newest)?;
+    if flags & HAS_TYPE != 0 {
+        cursor.skip(8)?;
+    }
+    Ok((cursor, version))
+}
+
+#[cfg(test)]
+mod tests;

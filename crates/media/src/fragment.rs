@@ -1,0 +1,108 @@
+//! Movie fragments (ISO/IEC 14496-12 section 8.8): `moof` with its `mdat`, and the samples in it.
+
+use core::ops::Range;
+
+use crate::boxes::{Mp4Box, once};
+use crate::cursor::Cursor;
+use crate::layout::{FragmentBytes, Layout};
+use crate::{FourCc, MediaError, Presentation, Pssh, TrackFragment};
+
+/// One fragment: `moof`, `mdat` and what lies between them, in one buffer, with its sample tables.
+#[derive(Debug, Default)]
+pub struct Fragment {
+    pub(crate) buffer: Vec<u8>,
+    /// Length of `moof`, which the buffer starts with.
+    pub(crate) moof: usize,
+    /// Payload of `mdat` in the buffer.
+    pub(crate) payload: Range<usize>,
+    pub(crate) offset: u64,
+    sequence: u32,
+    tracks: Vec<TrackFragment>,
+    pssh: Vec<Pssh>,
+}
+
+impl Fragment {
+    /// Where the fragment starts in the input.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// `sequence_number`.
+    #[must_use]
+    pub fn sequence_number(&self) -> u32 {
+        self.sequence
+    }
+
+    /// The `pssh` boxes in its `moof`.
+    #[must_use]
+    pub fn pssh(&self) -> &[Pssh] {
+        &self.pssh
+    }
+
+    /// Its track fragments, in file order. A track may have several.
+    #[must_use]
+    pub fn tracks(&self) -> &[TrackFragment] {
+        &self.tracks
+    }
+
+    /// The media data, in which [`Sample::range`] counts.
+    #[must_use]
+    pub fn media(&self) -> &[u8] {
+        self.buffer.get(self.moof..).unwrap_or_default()
+    }
+
+    /// Sample tables and media data side by side, so that samples can be decrypted in place.
+    #[must_use]
+    pub fn split(&mut self) -> (&[TrackFragment], &mut [u8]) {
+        (
+            &self.tracks,
+            self.buffer.get_mut(self.moof..).unwrap_or_default(),
+        )
+    }
+
+    /// Reads the tables, once buffer, moof, payload and offset are set.
+    pub(crate) fn index(&mut self, presentation: &Presentation) -> Result<(), MediaError> {
+        self.tracks.clear();
+        self.pssh.clear();
+        let moof = Mp4Box::whole(
+            self.buffer.get(..self.moof).unwrap_or_default(),
+            self.offset,
+        )?;
+        let place = FragmentBytes {
+            buffer: &self.buffer,
+            moof: self.moof,
+            payload: self.payload.clone(),
+            offset: self.offset,
+        };
+        let mut layout = Layout::new(presentation, place);
+        let mut sequence = None;
+        for child in moof.children() {
+            let child = child?;
+            match child.kind {
+                FourCc::MFHD => once(&mut sequence, child)?,
+                FourCc::TRAF => self.tracks.push(layout.track_fragment(&child)?),
+                FourCc::PSSH => self.pssh.push(Pssh::parse(&child)?),
+                _ => {}
+            }
+        }
+        self.sequence = sequence_number(&sequence.ok_or_else(|| moof.missing(FourCc::MFHD))?)?;
+        layout.refuse_overlap()
+    }
+}
+
+/// `mfhd`, ISO/IEC 14496-12 section 8.8.5.
+pub(crate) fn sequence_number(mfhd: &Mp4Box<'_>) -> Result<u32, MediaError> {
+    let mut cursor = Cursor::new(mfhd);
+    cursor.known_version(0)?;
+    cursor.u32()
+}
+
+#[cfg(test)]
+mod tests;

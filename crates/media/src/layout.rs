@@ -1,0 +1,352 @@
+//! Where the samples of a fragment are: `tfhd`, `trun` and what they inherit
+//! (ISO/IEC 14496-12 sections 8.8.7 and 8.8.8).
+
+use core::ops::Range;
+
+use crate::auxiliary::{self, AuxiliaryBoxes, AuxiliaryContext};
+use crate::boxes::{Mp4Box, once};
+use crate::cursor::{Cursor, to_u64};
+use crate::{Expected, FourCc, Iv, MediaError, Presentation, Sample, Track, TrackFragment, groups};
+
+/// Samples in one fragment, over all tracks. A run can state any number of samples in a few bytes, so
+/// this, and not the size of the file, bounds the memory for their descriptions: less than 8 MB.
+const MAX_SAMPLES: usize = 100_000;
+
+// tfhd flags.
+const BASE_DATA_OFFSET: u32 = 0x1;
+const DESCRIPTION_INDEX: u32 = 0x2;
+const DEFAULT_DURATION: u32 = 0x8;
+const DEFAULT_SIZE: u32 = 0x10;
+const DEFAULT_FLAGS: u32 = 0x20;
+const DEFAULT_BASE_IS_MOOF: u32 = 0x2_0000;
+
+// trun flags.
+const DATA_OFFSET: u32 = 0x1;
+const FIRST_SAMPLE_FLAGS: u32 = 0x4;
+const SAMPLE_DURATION: u32 = 0x100;
+const SAMPLE_SIZE: u32 = 0x200;
+const SAMPLE_FLAGS: u32 = 0x400;
+const SAMPLE_COMPOSITION: u32 = 0x800;
+
+/// `tfhd`, ISO/IEC 14496-12 section 8.8.7.
+pub(crate) struct TrackFragmentHeader {
+    pub(crate) track_id: u32,
+    base_data_offset: Option<u64>,
+    pub(crate) description: Option<u32>,
+    duration: Option<u32>,
+    size: Option<u32>,
+    base_is_moof: bool,
+}
+
+impl TrackFragmentHeader {
+    pub(crate) fn parse(tfhd: &Mp4Box<'_>) -> Result<Self, MediaError> {
+        let mut cursor = Cursor::new(tfhd);
+        let (_, flags) = cursor.known_version(0)?;
+        let track_id = cursor.u32()?;
+        let has = |flag| flags & flag != 0;
+        let base_data_offset = has(BASE_DATA_OFFSET).then(|| cursor.u64()).transpose()?;
+        let description = has(DESCRIPTION_INDEX).then(|| cursor.u32()).transpose()?;
+        let duration = has(DEFAULT_DURATION).then(|| cursor.u32()).transpose()?;
+        let size = has(DEFAULT_SIZE).then(|| cursor.u32()).transpose()?;
+        has(DEFAULT_FLAGS).then(|| cursor.u32()).transpose()?;
+        cursor.finish()?;
+        let base_is_moof = has(DEFAULT_BASE_IS_MOOF);
+        Ok(Self {
+            track_id,
+            base_data_offset,
+            description,
+            duration,
+            size,
+            base_is_moof,
+        })
+    }
+}
+
+/// The fixed part of a `trun`, ISO/IEC 14496-12 section 8.8.8.
+pub(crate) struct RunHeader<'a> {
+    flags: u32,
+    pub(crate) count: u32,
+    pub(crate) data_offset: Option<i32>,
+    table: Cursor<'a>,
+}
+
+impl<'a> RunHeader<'a> {
+    pub(crate) fn parse(trun: &Mp4Box<'a>) -> Result<Self, MediaError> {
+        let mut table = Cursor::new(trun);
+        let (_, flags) = table.known_version(1)?;
+        let count = table.u32()?;
+        let data_offset = (flags & DATA_OFFSET != 0)
+            .then(|| table.i32())
+            .transpose()?;
+        if flags & FIRST_SAMPLE_FLAGS != 0 {
+            table.skip(4)?;
+        }
+        Ok(Self {
+            flags,
+            count,
+            data_offset,
+            table,
+        })
+    }
+
+    fn field(&mut self, flag: u32) -> Result<Option<u32>, MediaError> {
+        (self.flags & flag != 0)
+            .then(|| self.table.u32())
+            .transpose()
+    }
+}
+
+/// A fragment in memory.
+pub(crate) struct FragmentBytes<'a> {
+    /// All of it.
+    pub(crate) buffer: &'a [u8],
+    /// Length of the `moof` it starts with.
+    pub(crate) moof: usize,
+    /// Payload of its `mdat`.
+    pub(crate) payload: Range<usize>,
+    /// Where it starts in the input.
+    pub(crate) offset: u64,
+}
+
+/// The state while track fragments are read one after the other.
+pub(crate) struct Layout<'a> {
+    presentation: &'a Presentation,
+    fragment: FragmentBytes<'a>,
+    /// End of the previous track fragment's data: where the next one starts if nothing else is said.
+    previous_end: i64,
+    /// Samples so far.
+    samples: usize,
+    /// Data of each run, to see whether any two overlap, with the offset of its `trun`.
+    runs: Vec<(Range<i64>, u64)>,
+}
+
+impl<'a> Layout<'a> {
+    pub(crate) fn new(presentation: &'a Presentation, fragment: FragmentBytes<'a>) -> Self {
+        Self {
+            presentation,
+            fragment,
+            previous_end: 0,
+            samples: 0,
+            runs: Vec::new(),
+        }
+    }
+
+    /// Reads one `traf`.
+    pub(crate) fn track_fragment(
+        &mut self,
+        traf: &Mp4Box<'a>,
+    ) -> Result<TrackFragment, MediaError> {
+        let tfhd = traf.required(FourCc::TFHD)?;
+        let header = TrackFragmentHeader::parse(&tfhd)?;
+        let tracks = &self.presentation.tracks;
+        let position = tracks.iter().position(|track| track.id == header.track_id);
+        let Some((index, track)) = position.and_then(|at| Some((at, tracks.get(at)?))) else {
+            let expected = Expected::Words("that of a track in 'moov'");
+            return Err(tfhd.invalid("track_ID", header.track_id.into(), expected));
+        };
+        let entry = entry_index(&tfhd, &header, track)?;
+        let protection = track.entries.get(entry).and_then(|entry| entry.protection);
+
+        let mut boxes = AuxiliaryBoxes::default();
+        let mut decode_time = None;
+        let mut runs = Vec::new();
+        for child in traf.children() {
+            let child = child?;
+            match child.kind {
+                FourCc::TFDT => once(&mut decode_time, child)?,
+                FourCc::TRUN => runs.push(child),
+                // Without protection these say nothing that concerns anyone here.
+                _ if track.protection().is_none() => {}
+                FourCc::SENC => once(&mut boxes.senc, child)?,
+                FourCc::SAIZ if auxiliary::is_protection_info(&child)? => {
+                    once(&mut boxes.saiz, child)?;
+                }
+                FourCc::SAIO if auxiliary::is_protection_info(&child)? => {
+                    once(&mut boxes.saio, child)?;
+                }
+                _ => groups::refuse_use(&child)?,
+            }
+        }
+        let decode_time = decode_time.as_ref().map(decode_time_of).transpose()?;
+
+        let base = self.base(&tfhd, &header)?;
+        let defaults = track.defaults;
+        let duration = header.duration.or(defaults.map(|d| d.duration));
+        let size = header.size.or(defaults.map(|d| d.size));
+        let mut samples = Vec::new();
+        let mut run_samples = Vec::new();
+        self.previous_end = base;
+        for trun in &runs {
+            let first = samples.len();
+            self.run(trun, base, duration, size, &mut samples)?;
+            run_samples.push(first..samples.len());
+        }
+
+        let mut subsamples = Vec::new();
+        if let Some(protection) = protection.filter(|protection| protection.is_protected) {
+            let context = AuxiliaryContext {
+                fragment: self.fragment.buffer,
+                base,
+                runs: &run_samples,
+                traf: *traf,
+                iv: protection.iv,
+            };
+            boxes.apply(&context, &mut samples, &mut subsamples)?;
+        } else if let Some(senc) = &boxes.senc {
+            let (count, _) = auxiliary::senc_sample_count(senc)?;
+            if count != 0 {
+                let field = "sample_count in a clear track fragment";
+                return Err(senc.invalid(field, count.into(), Expected::Exactly(0)));
+            }
+        }
+        Ok(TrackFragment {
+            track: index,
+            track_id: track.id,
+            entry,
+            timescale: track.timescale,
+            decode_time,
+            protection,
+            samples,
+            subsamples,
+        })
+    }
+
+    /// Where data offsets of a track fragment count from, relative to the start of `moof`.
+    fn base(&self, tfhd: &Mp4Box<'_>, header: &TrackFragmentHeader) -> Result<i64, MediaError> {
+        let Some(absolute) = header.base_data_offset else {
+            return Ok(if header.base_is_moof {
+                0
+            } else {
+                self.previous_end
+            });
+        };
+        let relative = i128::from(absolute).saturating_sub(self.fragment.offset.into());
+        i64::try_from(relative).map_err(|_| {
+            let expected = Expected::Words("a place inside the fragment");
+            tfhd.invalid("base_data_offset", absolute, expected)
+        })
+    }
+
+    /// Adds the samples of one run.
+    fn run(
+        &mut self,
+        trun: &Mp4Box<'a>,
+        base: i64,
+        duration: Option<u32>,
+        size: Option<u32>,
+        samples: &mut Vec<Sample>,
+    ) -> Result<(), MediaError> {
+        let mut run = RunHeader::parse(trun)?;
+        let count = usize::try_from(run.count).unwrap_or(usize::MAX);
+        self.samples = self.samples.saturating_add(count);
+        if self.samples > MAX_SAMPLES {
+            return Err(MediaError::TooLarge {
+                kind: trun.kind,
+                offset: trun.offset,
+                field: "number of samples in the fragment",
+                found: to_u64(self.samples),
+                limit: to_u64(MAX_SAMPLES),
+            });
+        }
+        let start = match run.data_offset {
+            Some(offset) => base.saturating_add(offset.into()),
+            None => self.previous_end,
+        };
+        let missing = || MediaError::Missing {
+            kind: FourCc::TREX,
+            parent: FourCc::MOOV,
+            offset: 0,
+        };
+        let payload = &self.fragment.payload;
+        // Signed and relative to the start of `moof`, until it is known to be in bounds.
+        let mut at = start;
+        for _ in 0..count {
+            let duration = run
+                .field(SAMPLE_DURATION)?
+                .or(duration)
+                .ok_or_else(missing)?;
+            let size = run.field(SAMPLE_SIZE)?.or(size).ok_or_else(missing)?;
+            run.field(SAMPLE_FLAGS)?;
+            run.field(SAMPLE_COMPOSITION)?;
+            let end = at.saturating_add(size.into());
+            let in_bounds = usize::try_from(at)
+                .ok()
+                .zip(usize::try_from(end).ok())
+                .filter(|(at, end)| *at >= payload.start && *end <= payload.end);
+            let Some((from, _)) = in_bounds else {
+                let field = "end of a sample, from the start of 'moof',";
+                let expected = Expected::Words("inside 'mdat'");
+                return Err(trun.invalid(field, u64::try_from(end).unwrap_or(0), expected));
+            };
+            samples.push(Sample {
+                start: from.saturating_sub(self.fragment.moof),
+                size,
+                duration,
+                iv: Iv::NONE,
+                first_subsample: 0,
+                subsamples: 0,
+            });
+            at = end;
+        }
+        run.table.finish()?;
+        if start < at {
+            self.runs.push((start..at, trun.offset));
+        }
+        self.previous_end = at;
+        Ok(())
+    }
+
+    /// Two samples must not share bytes: decrypting one would spoil the other.
+    pub(crate) fn refuse_overlap(mut self) -> Result<(), MediaError> {
+        self.runs.sort_unstable_by_key(|(range, _)| range.start);
+        for pair in self.runs.windows(2) {
+            if let [(first, _), (second, offset)] = pair
+                && second.start < first.end
+            {
+                return Err(MediaError::Invalid {
+                    kind: FourCc::TRUN,
+                    offset: *offset,
+                    field: "start of its data, from the start of 'moof',",
+                    // Samples are in bounds, so neither is negative.
+                    found: second.start.unsigned_abs(),
+                    expected: Expected::AtLeast(first.end.unsigned_abs()),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The sample entry a track fragment uses, counted from zero.
+fn entry_index(
+    tfhd: &Mp4Box<'_>,
+    header: &TrackFragmentHeader,
+    track: &Track,
+) -> Result<usize, MediaError> {
+    let number = match (header.description, track.defaults) {
+        (Some(number), _) => number,
+        (None, Some(defaults)) => defaults.description,
+        (None, None) => {
+            return Err(MediaError::Missing {
+                kind: FourCc::TREX,
+                parent: FourCc::MOOV,
+                offset: 0,
+            });
+        }
+    };
+    usize::try_from(number)
+        .ok()
+        .and_then(|number| number.checked_sub(1))
+        .filter(|index| *index < track.entries.len())
+        .ok_or_else(|| {
+            let expected = Expected::Words("the number of a sample entry, from 1");
+            tfhd.invalid("sample_description_index", number.into(), expected)
+        })
+}
+
+/// `tfdt`, ISO/IEC 14496-12 section 8.8.12.
+fn decode_time_of(tfdt: &Mp4Box<'_>) -> Result<u64, MediaError> {
+    let mut cursor = Cursor::new(tfdt);
+    let (version, _) = cursor.known_version(1)?;
+    cursor.versioned(version)
+}

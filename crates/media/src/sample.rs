@@ -1,0 +1,232 @@
+//! Samples of one track in one fragment, and the batches in which they are decrypted.
+
+use core::ops::Range;
+
+use crate::{Iv, KeyId, Protection, Subsample};
+
+/// One sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    pub(crate) start: usize,
+    /// Size in bytes.
+    pub size: u32,
+    /// Duration in units of the track's timescale.
+    pub duration: u32,
+    /// The IV to decrypt with: its own, or the track's constant one; empty if nothing is protected.
+    pub iv: Iv,
+    pub(crate) first_subsample: u32,
+    pub(crate) subsamples: u32,
+}
+
+impl Sample {
+    /// Where the sample is in the fragment's media data (see [`Fragment::split`](crate::Fragment::split)).
+    /// Always inside it.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        // Checked when the fragment was read: the end is inside the buffer.
+        self.start
+            ..self
+                .start
+                .saturating_add(usize::try_from(self.size).unwrap_or(usize::MAX))
+    }
+}
+
+/// The samples of one track fragment (`traf`), in file order. All have the same protection.
+#[derive(Clone, Debug)]
+pub struct TrackFragment {
+    /// Index of the track in [`Presentation::tracks`](crate::Presentation::tracks).
+    pub track: usize,
+    /// Its `track_ID`.
+    pub track_id: u32,
+    /// Index of the sample entry in [`Track::entries`](crate::Track::entries).
+    pub entry: usize,
+    /// Units of its durations in one second.
+    pub timescale: u32,
+    /// Decoding time of the first sample (`tfdt`) in units of the timescale, where given.
+    pub decode_time: Option<u64>,
+    pub(crate) protection: Option<Protection>,
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) subsamples: Vec<Subsample>,
+}
+
+impl TrackFragment {
+    /// All samples.
+    #[must_use]
+    pub fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+
+    /// The subsamples of one of its samples. Their sizes add up to the sample's size; none means that
+    /// the whole sample is protected (or, without protection, clear).
+    #[must_use]
+    pub fn subsamples(&self, sample: &Sample) -> &[Subsample] {
+        let first = usize::try_from(sample.first_subsample).unwrap_or(usize::MAX);
+        let count = usize::try_from(sample.subsamples).unwrap_or(usize::MAX);
+        // The indices were made for this table; a sample of another fragment finds nothing or its own.
+        self.subsamples
+            .get(first..first.saturating_add(count))
+            .unwrap_or(&[])
+    }
+
+    /// The samples in file order, in runs of one protection (one key) that keep within the limit.
+    #[must_use]
+    pub fn batches(&self, limit: BatchLimit) -> Batches<'_> {
+        Batches {
+            fragment: self,
+            rest: &self.samples,
+            limit,
+        }
+    }
+}
+
+/// How much one batch may hold. One sample is always taken, however large.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchLimit {
+    /// Longest duration in milliseconds.
+    pub duration_ms: u64,
+    /// Most bytes of samples.
+    pub bytes: u64,
+    /// Most samples.
+    pub samples: usize,
+    /// Most subsamples over all samples.
+    pub subsamples: usize,
+}
+
+impl Default for BatchLimit {
+    /// Two seconds, the longest span a trusted side decrypts without asking its policy again; otherwise
+    /// unlimited.
+    fn default() -> Self {
+        Self {
+            duration_ms: 2000,
+            bytes: u64::MAX,
+            samples: usize::MAX,
+            subsamples: usize::MAX,
+        }
+    }
+}
+
+/// Consecutive samples of one track under one key.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    fragment: &'a TrackFragment,
+    samples: &'a [Sample],
+}
+
+impl<'a> Batch<'a> {
+    /// How the samples are protected; `None` if they are clear and must be left as they are.
+    #[must_use]
+    pub fn protection(&self) -> Option<&'a Protection> {
+        self.fragment
+            .protection
+            .as_ref()
+            .filter(|protection| protection.is_protected)
+    }
+
+    /// The key they need, if any.
+    #[must_use]
+    pub fn key_id(&self) -> Option<KeyId> {
+        self.protection().map(|protection| protection.kid)
+    }
+
+    /// The samples, never none.
+    #[must_use]
+    pub fn samples(&self) -> &'a [Sample] {
+        self.samples
+    }
+
+    /// The subsamples of one of them, see [`TrackFragment::subsamples`].
+    #[must_use]
+    pub fn subsamples(&self, sample: &Sample) -> &'a [Subsample] {
+        self.fragment.subsamples(sample)
+    }
+
+    /// The track fragment they belong to.
+    #[must_use]
+    pub fn fragment(&self) -> &'a TrackFragment {
+        self.fragment
+    }
+
+    /// Their bytes as one range of the media data, if they lie without gaps in sample order.
+    #[must_use]
+    pub fn contiguous_range(&self) -> Option<Range<usize>> {
+        let start = self.samples.first()?.start;
+        let mut end = start;
+        for sample in self.samples {
+            if sample.start != end {
+                return None;
+            }
+            end = sample.range().end;
+        }
+        Some(start..end)
+    }
+
+    /// Their bytes, counted.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.samples
+            .iter()
+            .map(|sample| u64::from(sample.size))
+            .sum()
+    }
+
+    /// Their duration in milliseconds, rounded up.
+    #[must_use]
+    pub fn duration_ms(&self) -> u64 {
+        let units = self
+            .samples
+            .iter()
+            .map(|sample| u64::from(sample.duration))
+            .sum();
+        milliseconds(units, self.fragment.timescale)
+    }
+}
+
+/// Iterator of [`TrackFragment::batches`].
+#[derive(Clone, Debug)]
+pub struct Batches<'a> {
+    fragment: &'a TrackFragment,
+    rest: &'a [Sample],
+    limit: BatchLimit,
+}
+
+impl<'a> Iterator for Batches<'a> {
+    type Item = Batch<'a>;
+
+    fn next(&mut self) -> Option<Batch<'a>> {
+        let limit = &self.limit;
+        let mut used = (0_u64, 0_u64, 0_usize);
+        let mut count = 0_usize;
+        for sample in self.rest {
+            used.0 = used.0.saturating_add(sample.duration.into());
+            used.1 = used.1.saturating_add(sample.size.into());
+            used.2 = used
+                .2
+                .saturating_add(self.fragment.subsamples(sample).len());
+            let fits = milliseconds(used.0, self.fragment.timescale) <= limit.duration_ms
+                && used.1 <= limit.bytes
+                && used.2 <= limit.subsamples
+                && count < limit.samples;
+            if count > 0 && !fits {
+                break;
+            }
+            count = count.saturating_add(1);
+        }
+        let (samples, rest) = self.rest.split_at_checked(count).filter(|_| count > 0)?;
+        self.rest = rest;
+        Some(Batch {
+            fragment: self.fragment,
+            samples,
+        })
+    }
+}
+
+fn milliseconds(units: u64, timescale: u32) -> u64 {
+    // The timescale is never zero (checked with `mdhd`); 96 bits hold any product.
+    let scaled = u128::from(units)
+        .saturating_mul(1000)
+        .div_ceil(u128::from(timescale.max(1)));
+    u64::try_from(scaled).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;
