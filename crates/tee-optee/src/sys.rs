@@ -171,10 +171,12 @@ impl Arena {
 
     fn reference(&mut self, range: Range) -> raw::TEEC_Parameter {
         let _ = self.at(range);
+        // OP-TEE refuses an offset at the very end of a memory, even for no bytes at all.
+        let offset = if range.len == 0 { 0 } else { range.offset };
         let memref = raw::TEEC_RegisteredMemoryReference {
             parent: &raw mut self.0,
             size: range.len,
-            offset: range.offset,
+            offset,
         };
         raw::TEEC_Parameter { memref }
     }

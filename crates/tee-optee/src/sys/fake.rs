@@ -141,6 +141,7 @@ extern "C" fn TEEC_InvokeCommand(
         );
         let slot = |i: usize| {
             let memref = operation.params[i].memref;
+            assert!(memref.offset < (*memref.parent).size, "as OP-TEE wants it");
             assert!(
                 memref.offset + memref.size <= (*memref.parent).size,
                 "slot outside the arena"
