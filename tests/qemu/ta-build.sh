@@ -27,7 +27,7 @@ target=$TARGET_DIR/ta
 (
     cd "$crate" || exit
     AARCH64_LINKER=${CROSS}ld.bfd AARCH64_RUSTFLAGS="-C target-feature=+aes,+sha2,+neon" \
-        AARCH64_TARGET_DIR=$target "$QEMU_DIR/cargo-aarch64.sh" build --release --locked "$@"
+        AARCH64_TARGET_DIR=$target "$QEMU_DIR/cargo-aarch64.sh" build --release --locked --features ta "$@"
 )
 "${CROSS}objcopy" --strip-unneeded "$target/$TRIPLE/release/$name" "$target/$uuid.stripped.elf"
 # Debian's python3: another one has no `cryptography`

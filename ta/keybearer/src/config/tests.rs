@@ -1,0 +1,51 @@
+extern crate std;
+
+use super::*;
+use std::{format, string::String, vec::Vec};
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn an_empty_list_trusts_nobody() {
+    assert_eq!(count(b""), 0);
+    assert_eq!(parse::<0>(b""), [[0; 32]; 0]);
+}
+
+#[test]
+fn digests_come_out_as_they_went_in() {
+    let digests: Vec<[u8; 32]> = (0..3)
+        .map(|i| core::array::from_fn(|at| (at * 7 + i * 91).to_le_bytes()[0]))
+        .collect();
+    let list = digests.iter().map(|d| hex(d)).collect::<Vec<_>>().join(",");
+    assert_eq!(count(list.as_bytes()), 3);
+    assert_eq!(parse::<3>(list.as_bytes()), digests[..]);
+    assert_eq!(parse::<3>(list.to_uppercase().as_bytes()), digests[..]);
+}
+
+#[test]
+fn a_malformed_list_stops_the_build() {
+    let good = hex(&[0x5a; 32]);
+    let bad = [
+        good[1..].into(),
+        format!("{good},"),
+        format!(",{good}"),
+        format!("{good},,{good}"),
+        format!("{good} {good}"),
+        format!("{good},{}", &good[2..]),
+        good.replace('5', "g"),
+        format!("0x{good}"),
+    ];
+    for list in bad {
+        let parsed = std::panic::catch_unwind(|| parse::<2>(list.as_bytes()));
+        assert!(parsed.is_err(), "{list}");
+    }
+}
+
+#[test]
+fn debug_is_one_or_nothing() {
+    assert!(is_set(Some("1")));
+    assert!(!is_set(Some("0")) && !is_set(Some("")) && !is_set(None));
+    assert!(std::panic::catch_unwind(|| is_set(Some("yes"))).is_err());
+}
