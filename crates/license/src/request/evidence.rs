@@ -1,0 +1,96 @@
+//! What the trusted side says about itself.
+
+use alloc::vec::Vec;
+
+use keybearer_cbor::{Decoder, Encoder, Error as Cbor};
+use keybearer_crypto::Digest;
+use keybearer_rules::Level;
+
+use crate::chain::copied;
+use crate::codes::{CounterStrength, DebugStatus, Isolation};
+use crate::ids::{BootId, Version};
+use crate::limits::MAX_ATTESTATION;
+
+/// Evidence, signed with the request. A service grants at most what it proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The level that really runs.
+    pub level: Level,
+    /// Where the core runs.
+    pub isolation: Isolation,
+    /// Release of the core.
+    pub core_version: Version,
+    /// Release of the trusted application around it.
+    pub ta_version: Option<Version>,
+    /// Debug state, now.
+    pub debug: DebugStatus,
+    /// This boot, derived per anchor.
+    pub boot_id: BootId,
+    /// Strongest counter the platform has.
+    pub counter: CounterStrength,
+    /// Whether the core holds a time anchor.
+    pub time_anchored: bool,
+    /// Measurement of the trusted application.
+    pub measurement: Option<Digest>,
+    /// The platform's attestation, at most [`MAX_ATTESTATION`] bytes.
+    pub attestation: Option<Vec<u8>>,
+}
+
+mod key {
+    pub(super) const LEVEL: i64 = 1;
+    pub(super) const ISOLATION: i64 = 2;
+    pub(super) const CORE_VERSION: i64 = 3;
+    pub(super) const TA_VERSION: i64 = 4;
+    pub(super) const DEBUG: i64 = 5;
+    pub(super) const BOOT_ID: i64 = 6;
+    pub(super) const COUNTER: i64 = 7;
+    pub(super) const TIME_ANCHORED: i64 = 8;
+    pub(super) const MEASUREMENT: i64 = 9;
+    pub(super) const ATTESTATION: i64 = 10;
+}
+
+impl Evidence {
+    pub(crate) fn encode(&self, e: &mut Encoder) -> Result<(), Cbor> {
+        e.map(|m| {
+            m.entry(key::LEVEL, |e| self.level.encode(e))?;
+            m.entry(key::ISOLATION, |e| self.isolation.encode(e))?;
+            m.entry(key::CORE_VERSION, |e| self.core_version.encode(e))?;
+            m.optional(key::TA_VERSION, self.ta_version, |e, version| {
+                version.encode(e)
+            })?;
+            m.entry(key::DEBUG, |e| self.debug.encode(e))?;
+            m.entry(key::BOOT_ID, |e| self.boot_id.encode(e))?;
+            m.entry(key::COUNTER, |e| self.counter.encode(e))?;
+            m.entry(key::TIME_ANCHORED, |e| e.bool(self.time_anchored))?;
+            m.optional(key::MEASUREMENT, self.measurement, |e, digest| {
+                e.bytes(&digest.0)
+            })?;
+            m.optional(key::ATTESTATION, self.attestation.as_ref(), |e, bytes| {
+                if bytes.len() > MAX_ATTESTATION {
+                    Err(Cbor::SizeCap)
+                } else {
+                    e.bytes(bytes)
+                }
+            })
+        })
+    }
+
+    pub(crate) fn decode(d: &mut Decoder<'_>) -> Result<Self, Cbor> {
+        d.map(|m| {
+            Ok(Self {
+                level: m.required(key::LEVEL, Level::decode)?,
+                isolation: m.required(key::ISOLATION, Isolation::decode)?,
+                core_version: m.required(key::CORE_VERSION, Version::decode)?,
+                ta_version: m.optional(key::TA_VERSION, Version::decode)?,
+                debug: m.required(key::DEBUG, DebugStatus::decode)?,
+                boot_id: m.required(key::BOOT_ID, BootId::decode)?,
+                counter: m.required(key::COUNTER, CounterStrength::decode)?,
+                time_anchored: m.required(key::TIME_ANCHORED, Decoder::bool)?,
+                measurement: m
+                    .optional(key::MEASUREMENT, Decoder::bytes_fixed)?
+                    .map(|digest| Digest(*digest)),
+                attestation: m.optional(key::ATTESTATION, |d| copied(d.bytes(MAX_ATTESTATION)?))?,
+            })
+        })
+    }
+}
