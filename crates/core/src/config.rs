@@ -6,6 +6,21 @@ use keybearer_crypto::Digest;
 use keybearer_license::{Isolation, OemId, Version};
 use keybearer_rules::Level;
 
+/// Version of the core, as evidence states it.
+pub const VERSION: Version = Version {
+    major: number(env!("CARGO_PKG_VERSION_MAJOR")),
+    minor: number(env!("CARGO_PKG_VERSION_MINOR")),
+    patch: number(env!("CARGO_PKG_VERSION_PATCH")),
+};
+
+/// A part of the package's version; a test compares the whole with the package's text.
+const fn number(text: &str) -> u16 {
+    match u16::from_str_radix(text, 10) {
+        Ok(number) => number,
+        Err(_) => u16::MAX,
+    }
+}
+
 /// Which trust anchors a core accepts. None ever arrives over the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anchors {
@@ -47,3 +62,6 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,62 @@
-//! The trusted core: sessions, keys, licences, enforcement, trusted time, decryption.
+//! The trusted core of Keybearer: sessions, keys, licences, enforcement, trusted time, decryption.
+//!
+//! One implementation of every rule, compiled unchanged into the trusted application and into the
+//! software backends. Everything that differs between them reaches it through [`Platform`].
+//!
+//! Promises:
+//!
+//! * [`Core::call`] cannot fail and cannot panic: whatever the bytes, the answer is a response.
+//! * A key goes in sealed and never comes out; no response type can hold one.
+//! * What the platform cannot back is refused: without a clock no licence limited in time, without
+//!   a counter none that needs one.
+//! * Nothing of a sample is touched before everything about the call has been checked.
+//!
+//! Distrusts: the host (every request byte, every service message it carries, its media memory,
+//! its wall clock, the storage), other clients of the same core, and services beyond what their
+//! certificates under a permitted anchor say.
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+extern crate alloc;
+
+mod absent;
+mod anchor;
+mod command;
+mod config;
+mod core;
+mod evidence;
+mod identity;
+mod license;
+mod media;
+mod outputs;
+mod platform;
+mod provisioning;
+mod refusal;
+mod report;
+mod response;
+mod seal;
+mod session;
+mod time;
+mod timing;
+
+pub use crate::core::{ClientId, Core};
+pub use absent::{NoClock, NoCounter, NoPanel};
+pub use config::{Anchors, Config, VERSION};
+pub use identity::StoredIdentity;
+pub use media::{Buffers, InPlace, Media, MediaError, NoMedia};
+pub use platform::{
+    Clock, Counter, CounterKind, Identity, Moment, OutputSource, Outputs, Parts, Platform,
+    PlatformError, Slot, SlotKind, Vault,
+};
+pub use response::{Response, response_limit};

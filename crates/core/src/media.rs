@@ -42,10 +42,18 @@ impl Media for NoMedia {
         0
     }
     fn read(&mut self, _offset: usize, into: &mut [u8]) -> Result<(), MediaError> {
-        if into.is_empty() { Ok(()) } else { Err(MediaError) }
+        if into.is_empty() {
+            Ok(())
+        } else {
+            Err(MediaError)
+        }
     }
     fn write(&mut self, _offset: usize, from: &[u8]) -> Result<(), MediaError> {
-        if from.is_empty() { Ok(()) } else { Err(MediaError) }
+        if from.is_empty() {
+            Ok(())
+        } else {
+            Err(MediaError)
+        }
     }
 }
 
@@ -100,7 +108,9 @@ fn copy_out(from: &[u8], offset: usize, into: &mut [u8]) -> Result<(), MediaErro
 
 fn copy_in(into: &mut [u8], offset: usize, from: &[u8]) -> Result<(), MediaError> {
     let end = offset.checked_add(from.len()).ok_or(MediaError)?;
-    into.get_mut(offset..end).ok_or(MediaError)?.copy_from_slice(from);
+    into.get_mut(offset..end)
+        .ok_or(MediaError)?
+        .copy_from_slice(from);
     Ok(())
 }
 

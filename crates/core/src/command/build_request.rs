@@ -1,0 +1,106 @@
+//! `BuildRequest`: a sealed licence request.
+//!
+//! The evidence is the core's own. What the host says of the device goes in beside it, marked as
+//! such. The challenge is the service's last one; it is used up only when a request was built.
+
+use alloc::vec::Vec;
+
+use keybearer_license::{
+    Capabilities, DeviceIdentity, InitData, KeyId, LicenseId, LicenseKind, LicenseRef,
+    LicenseRequest, RequestKind, build_license_request,
+};
+use keybearer_wire::Status;
+use keybearer_wire::body::{self, BuildRequest, Message};
+use keybearer_wire::field::Blob;
+
+use crate::anchor;
+use crate::command::Outcome;
+use crate::core::{Call, Core};
+use crate::evidence;
+use crate::identity::AnchorSigner;
+use crate::platform::Platform;
+use crate::refusal;
+use crate::response::Response;
+use crate::session::{Pending, PendingKind, Session};
+
+pub(crate) fn run<P: Platform>(
+    core: &mut Core<P>,
+    call: &Call,
+    request: BuildRequest<'_>,
+) -> Outcome {
+    let now = call.now()?;
+    let session = core.sessions.get(call.client, request.session)?;
+    let anchor = session.anchor;
+    let state = anchor::under(&mut core.states, &mut core.parts, &core.config, &anchor)?;
+    if request.stored {
+        return Err(Status::StoredNotSupported);
+    }
+    let kind = request_kind(session, &request)?;
+    let host_stated =
+        Capabilities::from_bytes(request.capabilities.0).map_err(|_| Status::Malformed)?;
+    if let Some(newer) = &request.service_info {
+        session.renew_service(&core.parts.crypto, state, newer.0)?;
+    }
+    session.check_service(state)?;
+    let challenge = session.challenge.ok_or(Status::NoChallenge)?;
+    let certificate = state.certificate()?;
+    let anchored = state.time.known().is_some();
+    let parts = &mut core.parts;
+    let evidence = evidence::collect(parts, &core.config, &anchor, now, &core.instance, anchored)?;
+    let init_data = request.init_data.0.iter().map(|item| InitData {
+        system_id: item.system_id,
+        data: item.data.0.to_vec(),
+    });
+    let wanted = LicenseRequest {
+        challenge,
+        kind,
+        keys: request.key_ids.0.iter().map(|id| KeyId(*id)).collect(),
+        init_data: init_data.collect(),
+        wanted: LicenseKind::Session,
+        evidence,
+        // Without output reports the trusted side knows of none.
+        capabilities: Capabilities::default(),
+        host_stated,
+        model: certificate.model.clone(),
+        token: request.token.as_ref().map(|token| token.0.to_vec()),
+    };
+    let mut signer = AnchorSigner::new(&mut parts.identity, anchor)?;
+    let mut device = DeviceIdentity {
+        signer: &mut signer,
+        chain: &certificate.chain,
+    };
+    let (message, pending) = build_license_request(
+        &parts.crypto,
+        &mut parts.rng,
+        &mut device,
+        &session.service,
+        &wanted,
+    )
+    .map_err(refusal::of_request)?;
+    session.challenge = None;
+    session.wait_for(Pending {
+        kind: PendingKind::License(pending),
+        sent: now,
+    });
+    Ok(Response::answer(&Message {
+        bytes: Blob(&message),
+    }))
+}
+
+/// A renewal names a licence that the session holds; a new licence names none.
+fn request_kind(session: &Session, request: &BuildRequest<'_>) -> Result<RequestKind, Status> {
+    match (request.kind, request.license) {
+        (body::RequestKind::Acquire, None) => Ok(RequestKind::Acquire),
+        (body::RequestKind::Renew, Some(id)) => {
+            let license = session
+                .license(LicenseId(id))
+                .ok_or(Status::UnknownLicense)?;
+            Ok(RequestKind::Renew(LicenseRef {
+                license_id: license.id,
+                sequence: license.sequence,
+                usage: license.usage_record().into_iter().collect::<Vec<_>>(),
+            }))
+        }
+        _ => Err(Status::Malformed),
+    }
+}

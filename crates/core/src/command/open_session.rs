@@ -1,0 +1,51 @@
+//! `OpenSession`: a licence session towards one service, verified under the device's anchor.
+
+use alloc::vec::Vec;
+
+use keybearer_crypto::Digest;
+use keybearer_license::{AnchorRef, Roles, open_service_info};
+use keybearer_wire::Status;
+use keybearer_wire::body::{OpenSession, SessionOpened};
+
+use crate::anchor;
+use crate::command::Outcome;
+use crate::core::{Call, Core};
+use crate::platform::Platform;
+use crate::refusal;
+use crate::response::Response;
+use crate::session::Session;
+
+pub(crate) fn run<P: Platform>(
+    core: &mut Core<P>,
+    call: &Call,
+    request: OpenSession<'_>,
+) -> Outcome {
+    call.now()?;
+    if core.sessions.is_full() {
+        return Err(Status::TooManySessions);
+    }
+    let anchor = Digest(request.anchor);
+    let state = anchor::under(&mut core.states, &mut core.parts, &core.config, &anchor)?;
+    state.certificate()?;
+    let opened = open_service_info(
+        &core.parts.crypto,
+        AnchorRef::Digest(&anchor),
+        state.time.view(),
+        &state.revocation.serials,
+        request.service_info.0,
+    )
+    .map_err(refusal::of_message)?;
+    if !opened.service.claims.roles.contains(Roles::LICENSE) {
+        return Err(Status::RoleMissing);
+    }
+    let session = core.sessions.open(Session {
+        owner: call.client,
+        anchor,
+        service: opened.service,
+        challenge: Some(opened.info.challenge),
+        pending: Vec::new(),
+        licenses: Vec::new(),
+        sequence: 0,
+    })?;
+    Ok(Response::answer(&SessionOpened { session }))
+}

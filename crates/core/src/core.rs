@@ -1,0 +1,184 @@
+//! The core itself: one call in, one response out.
+
+use alloc::vec::Vec;
+
+use keybearer_crypto::Rng;
+use keybearer_wire::limits::MAX_REQUEST;
+use keybearer_wire::{Body, Command, Status};
+
+use crate::anchor::{AnchorState, time_under};
+use crate::command;
+use crate::config::Config;
+use crate::license::Circumstances;
+use crate::media::Media;
+use crate::platform::{Clock, Moment, OutputSource, Outputs, Parts, Platform, PlatformError};
+use crate::provisioning::Provisionings;
+use crate::response::Response;
+use crate::session::Sessions;
+
+/// Bytes of media that are read, decrypted and written at a time; a multiple of every block size.
+const SCRATCH: usize = 64 * 1024;
+
+/// A client of the core: one connection of one host program. Never given out twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientId(u64);
+
+/// The trusted core.
+pub struct Core<P: Platform> {
+    // Fixed at construction.
+    pub(crate) config: Config,
+    /// Stands for the boot identity on a platform without a clock.
+    pub(crate) instance: [u8; 16],
+    /// The sample path's only buffer.
+    pub(crate) scratch: Vec<u8>,
+
+    // Changes in operation.
+    pub(crate) parts: Parts<P>,
+    pub(crate) states: Vec<AnchorState>,
+    pub(crate) sessions: Sessions,
+    pub(crate) provisionings: Provisionings,
+    /// What the outputs said at the beginning of this call.
+    pub(crate) panel: Option<OutputSource>,
+    clients: u64,
+}
+
+/// What every command knows about its call.
+pub(crate) struct Call {
+    pub(crate) client: ClientId,
+    now: Result<Option<Moment>, PlatformError>,
+}
+
+impl Call {
+    /// The moment of this call; `None` on a platform without a clock.
+    ///
+    /// # Errors
+    /// [`Status::Platform`] when there is a clock and it failed.
+    pub(crate) fn now(&self) -> Result<Option<Moment>, Status> {
+        Ok(self.now?)
+    }
+}
+
+impl<P: Platform> Core<P> {
+    /// A core over a platform.
+    ///
+    /// # Errors
+    /// [`PlatformError::Memory`], [`PlatformError::Random`].
+    pub fn new(mut parts: Parts<P>, config: Config) -> Result<Self, PlatformError> {
+        let mut instance = [0; 16];
+        parts
+            .rng
+            .fill(&mut instance)
+            .map_err(|_| PlatformError::Random)?;
+        let mut scratch = Vec::new();
+        scratch
+            .try_reserve_exact(SCRATCH)
+            .map_err(|_| PlatformError::Memory)?;
+        scratch.resize(SCRATCH, 0);
+        Ok(Self {
+            config,
+            instance,
+            scratch,
+            parts,
+            states: Vec::new(),
+            sessions: Sessions::new()?,
+            provisionings: Provisionings::default(),
+            panel: None,
+            clients: 0,
+        })
+    }
+
+    /// Registers a client.
+    pub fn connect(&mut self) -> ClientId {
+        // 2^64 connections do not happen; one more would share the last number.
+        self.clients = self.clients.saturating_add(1);
+        ClientId(self.clients)
+    }
+
+    /// Frees everything a client owns: its sessions with their keys, its pending requests.
+    pub fn disconnect(&mut self, client: ClientId) {
+        self.sessions.close_all(|session| session.owner == client);
+        self.provisionings
+            .remove_all(|pending| pending.client == client);
+    }
+
+    /// Runs one command. `request` must be memory that the host cannot change meanwhile; `media`
+    /// is touched by [`Command::Decrypt`] only.
+    pub fn call(
+        &mut self,
+        client: ClientId,
+        command: u32,
+        request: &[u8],
+        media: &mut dyn Media,
+    ) -> Response {
+        self.dispatch(client, command, request, media)
+            .unwrap_or_else(Response::refusal)
+    }
+
+    fn dispatch(
+        &mut self,
+        client: ClientId,
+        command: u32,
+        request: &[u8],
+        media: &mut dyn Media,
+    ) -> Result<Response, Status> {
+        let command = Command::from_code(command).ok_or(Status::UnknownCommand)?;
+        if request.len() > MAX_REQUEST {
+            return Err(Status::RequestTooLarge);
+        }
+        let now = self.parts.clock.as_mut().map(Clock::now).transpose();
+        // Ended keys go at the first call after their end, whatever that call is.
+        if let Ok(now) = now {
+            self.refresh(now);
+        }
+        let call = Call { client, now };
+        let call = &call;
+        match command {
+            Command::Describe => command::describe::run(self, call, decode(request)?),
+            Command::DeviceKey => command::device_key::run(self, call, decode(request)?),
+            Command::BeginProvisioning => {
+                command::begin_provisioning::run(self, call, decode(request)?)
+            }
+            Command::FinishProvisioning => {
+                command::finish_provisioning::run(self, call, decode(request)?)
+            }
+            Command::EraseIdentity => command::erase_identity::run(self, call, decode(request)?),
+            Command::OpenSession => command::open_session::run(self, call, decode(request)?),
+            Command::CloseSession => command::close_session::run(self, call, decode(request)?),
+            Command::BuildRequest => command::build_request::run(self, call, decode(request)?),
+            Command::LoadAnswer => command::load_answer::run(self, call, decode(request)?),
+            Command::Statuses => command::statuses::run(self, call, decode(request)?),
+            Command::RemoveLicense => command::remove_license::run(self, call, decode(request)?),
+            Command::BuildTimeRequest => {
+                command::build_time_request::run(self, call, decode(request)?)
+            }
+            Command::LoadTimeAnswer => command::load_time_answer::run(self, call, decode(request)?),
+            Command::LoadRevocationList => {
+                command::load_revocation_list::run(self, call, decode(request)?)
+            }
+            Command::Decrypt => command::decrypt::run(self, call, decode(request)?, media),
+        }
+    }
+
+    /// Moves time on and brings all statuses of all sessions up to date.
+    pub(crate) fn refresh(&mut self, now: Option<Moment>) {
+        self.panel = self.parts.outputs.internal_panel();
+        for state in &mut self.states {
+            state.time.observe(now);
+        }
+        for session in self.sessions.iter_mut() {
+            let time = time_under(&self.states, &session.anchor);
+            let (config, panel) = (&self.config, self.panel);
+            session.refresh(&Circumstances {
+                config,
+                now,
+                time,
+                panel,
+            });
+        }
+    }
+}
+
+/// Decodes a request, strictly.
+fn decode<'a, B: Body<'a>>(request: &'a [u8]) -> Result<B, Status> {
+    B::decode(request, MAX_REQUEST).map_err(|_| Status::Malformed)
+}

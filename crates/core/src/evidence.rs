@@ -1,0 +1,66 @@
+//! What the core says of itself in a request.
+
+use keybearer_crypto::{Digest, Label};
+use keybearer_license::{BootId, CounterStrength, DebugStatus, Evidence, Ueid};
+
+use crate::config::{Config, VERSION};
+use crate::platform::{Counter, CounterKind, Identity, Moment, Parts, Platform, PlatformError};
+
+/// The evidence for a request under `anchor`. `instance` stands for the boot identity on a
+/// platform without a clock.
+///
+/// # Errors
+/// Those of the platform.
+pub(crate) fn collect<P: Platform>(
+    parts: &mut Parts<P>,
+    config: &Config,
+    anchor: &Digest,
+    now: Option<Moment>,
+    instance: &[u8; 16],
+    anchored: bool,
+) -> Result<Evidence, PlatformError> {
+    let boot = now.map_or(*instance, |now| now.boot);
+    // Under another anchor the same boot has another identity, so that it links nothing.
+    let boot = parts.identity.derive(anchor, Label::Boot, &[&boot])?;
+    let (boot, _) = boot
+        .expose()
+        .split_first_chunk()
+        .ok_or(PlatformError::Key)?;
+    Ok(Evidence {
+        level: config.level,
+        isolation: config.isolation,
+        core_version: VERSION,
+        ta_version: config.ta_version,
+        debug: if config.debug {
+            DebugStatus::Enabled
+        } else {
+            DebugStatus::Disabled
+        },
+        boot_id: BootId(*boot),
+        counter: counter_strength(parts),
+        time_anchored: anchored,
+        measurement: config.measurement,
+        attestation: config.attestation.clone(),
+    })
+}
+
+/// Strength of the platform's counter.
+pub(crate) fn counter_strength<P: Platform>(parts: &Parts<P>) -> CounterStrength {
+    match parts.counter.as_ref().map(Counter::strength) {
+        None => CounterStrength::None,
+        Some(CounterKind::Software) => CounterStrength::Software,
+        Some(CounterKind::Hardware) => CounterStrength::Hardware,
+    }
+}
+
+/// The device's identifier under an anchor.
+///
+/// # Errors
+/// Those of the platform.
+pub(crate) fn ueid<P: Platform>(
+    parts: &mut Parts<P>,
+    anchor: &Digest,
+) -> Result<Ueid, PlatformError> {
+    let secret = parts.identity.derive(anchor, Label::Ueid, &[&anchor.0])?;
+    Ok(Ueid::from_device(secret.expose()))
+}

@@ -1,0 +1,219 @@
+//! A loaded licence: its terms, its keys, and the status of each.
+//!
+//! A key is expanded once, when its licence is loaded, and kept only as long as it may ever be used
+//! again: a key above this device's level is never expanded, and the keys of a licence that has
+//! ended are wiped at the first call after the end.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use keybearer_cenc::ContentKey;
+use keybearer_license::{
+    KeyId, KeyUse, License, LicenseId, Renewal, UnixTime, UsageRecord, Validity,
+};
+use keybearer_wire::body::{KeyStatus, ReasonField};
+
+use crate::config::Config;
+use crate::outputs::{self, Barrier};
+use crate::platform::{Moment, OutputSource};
+use crate::time::Interval;
+use crate::timing::{End, Standing, Terms};
+
+/// What a status depends on besides the licence.
+#[derive(Clone, Copy)]
+pub(crate) struct Circumstances<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) now: Option<Moment>,
+    pub(crate) time: Option<Interval>,
+    pub(crate) panel: Option<OutputSource>,
+}
+
+/// A licence whose signer was verified while there was no trusted time.
+#[derive(Clone, Copy)]
+struct Unproven {
+    loaded: Option<Moment>,
+    validity: Validity,
+}
+
+/// A loaded licence.
+pub(crate) struct LoadedLicense {
+    pub(crate) id: LicenseId,
+    pub(crate) sequence: u64,
+    pub(crate) terms: Terms,
+    pub(crate) renewal: Option<Renewal>,
+    pub(crate) keys: Vec<LoadedKey>,
+    last_use: Option<UnixTime>,
+    unproven: Option<Unproven>,
+    standing: Standing,
+}
+
+/// One of its keys.
+pub(crate) struct LoadedKey {
+    pub(crate) id: KeyId,
+    pub(crate) usage: KeyUse,
+    pub(crate) barrier: Option<Barrier>,
+    pub(crate) status: KeyStatus,
+    /// Boxed, so that the expanded key stays where it is when the licence moves.
+    cipher: Option<Box<ContentKey>>,
+}
+
+impl LoadedLicense {
+    /// Takes a verified licence in. `time` is what is known when it is loaded, `validity` that of
+    /// the chain which signed it.
+    pub(crate) fn new(
+        license: License,
+        issued: UnixTime,
+        validity: Validity,
+        circumstances: &Circumstances<'_>,
+    ) -> Self {
+        let keys = license.keys.into_iter().map(|key| {
+            let barrier = outputs::barrier(&key.usage, circumstances.config);
+            LoadedKey {
+                id: key.key_id,
+                usage: key.usage,
+                barrier,
+                status: KeyStatus::StatusPending,
+                cipher: barrier
+                    .is_none()
+                    .then(|| Box::new(ContentKey::new(key.key.expose()))),
+            }
+        });
+        let unproven = circumstances.time.is_none().then_some(Unproven {
+            loaded: circumstances.now,
+            validity,
+        });
+        let mut loaded = Self {
+            id: license.license_id,
+            sequence: license.sequence,
+            terms: Terms {
+                timing: license.timing,
+                issued,
+                first_use: None,
+            },
+            renewal: license.renewal,
+            keys: keys.collect(),
+            last_use: None,
+            unproven,
+            standing: Standing::Waits,
+        };
+        loaded.refresh(circumstances);
+        loaded
+    }
+
+    /// Brings the statuses up to date and wipes keys whose end has come. True when a status
+    /// changed.
+    pub(crate) fn refresh(&mut self, circumstances: &Circumstances<'_>) -> bool {
+        if !matches!(self.standing, Standing::Ended(_)) {
+            self.prove(circumstances);
+        }
+        if !matches!(self.standing, Standing::Ended(_)) {
+            self.standing = self.terms.standing(circumstances.time);
+        }
+        let mut changed = false;
+        for key in &mut self.keys {
+            if matches!(self.standing, Standing::Ended(_)) {
+                key.cipher = None;
+            }
+            let status = key.evaluate(self.standing, circumstances);
+            changed |= status != key.status;
+            key.status = status;
+        }
+        changed
+    }
+
+    /// Ends a licence that was loaded before there was trusted time, if time has come and shows
+    /// that its signer's certificate did not cover the moment of loading.
+    fn prove(&mut self, circumstances: &Circumstances<'_>) {
+        let (Some(unproven), Some(time)) = (self.unproven, circumstances.time) else {
+            return;
+        };
+        // Without the moment of loading on this clock the present stands for it.
+        let since = match (unproven.loaded, circumstances.now) {
+            (Some(loaded), Some(now)) if loaded.boot == now.boot => {
+                now.millis.saturating_sub(loaded.millis)
+            }
+            _ => 0,
+        };
+        self.unproven = None;
+        if !time.before(since).inside(&unproven.validity) {
+            self.standing = Standing::Ended(End {
+                field: ReasonField::ServiceCertificate,
+                at: unproven.validity.not_after,
+            });
+        }
+    }
+
+    /// What the clock says, as of the last [`Self::refresh`].
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// True when none of its keys will ever be usable again.
+    pub(crate) fn is_over(&self) -> bool {
+        self.keys.iter().all(|key| key.cipher.is_none())
+    }
+
+    /// Notes a use; the first one starts the playback clock.
+    pub(crate) fn note_use(&mut self, time: Option<Interval>) {
+        if let Some(time) = time {
+            let now = time.earliest_seconds();
+            self.terms.first_use.get_or_insert(now);
+            self.last_use = Some(now);
+        }
+    }
+
+    /// Goes on where the instance that this one replaces stood: a renewal does not restart the
+    /// playback clock.
+    pub(crate) fn continue_from(&mut self, previous: &Self) {
+        self.terms.first_use = previous.terms.first_use;
+        self.last_use = previous.last_use;
+    }
+
+    /// What a renewal request tells of the use so far; `None` when the licence does not ask.
+    pub(crate) fn usage_record(&self) -> Option<UsageRecord> {
+        let asked = self
+            .renewal
+            .as_ref()
+            .is_some_and(|renewal| renewal.with_usage);
+        asked.then(|| UsageRecord {
+            license_id: self.id,
+            first_use: self.terms.first_use,
+            last_use: self.last_use,
+            plays: u32::from(self.terms.first_use.is_some()),
+            counter: 0,
+            previous: None,
+            released: false,
+            // It was never stored, so nothing but this session vouches for it.
+            rollback_possible: true,
+        })
+    }
+}
+
+impl LoadedKey {
+    fn evaluate(&self, standing: Standing, circumstances: &Circumstances<'_>) -> KeyStatus {
+        if self.barrier.is_some() {
+            return KeyStatus::OutputRestricted;
+        }
+        match standing {
+            Standing::Ended(_) => KeyStatus::Expired,
+            Standing::Waits => KeyStatus::StatusPending,
+            Standing::Begins(_) => KeyStatus::UsableInFuture,
+            Standing::Runs => {
+                let level = circumstances.config.level;
+                if outputs::met(&self.usage, level, circumstances.panel) {
+                    KeyStatus::Usable
+                } else {
+                    KeyStatus::OutputRestricted
+                }
+            }
+        }
+    }
+
+    /// The expanded key, while the status allows its use.
+    pub(crate) fn cipher(&self) -> Option<&ContentKey> {
+        match self.status {
+            KeyStatus::Usable => self.cipher.as_deref(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What the host is told: statuses, reasons and denials, never anything of a key.
+
+use alloc::vec::Vec;
+
+use keybearer_license::{Denial, Isolation, UnixTime};
+use keybearer_rules::Level;
+use keybearer_wire::body::{
+    self, DenialReport, KeyReport, KeyStatus, LicenseReport, Reason, ReasonField,
+};
+use keybearer_wire::field::{List, Text};
+
+use crate::license::{Circumstances, LoadedKey, LoadedLicense};
+use crate::outputs::{self, Barrier};
+use crate::timing::Standing;
+
+/// A licence as the host sees it.
+pub(crate) fn license<'a>(
+    license: &'a LoadedLicense,
+    circumstances: &Circumstances<'_>,
+) -> LicenseReport<'a> {
+    let ends = match license.standing() {
+        Standing::Ended(end) => Some(end.at),
+        _ => license.terms.end().map(|end| end.at),
+    };
+    let url = license
+        .renewal
+        .as_ref()
+        .and_then(|renewal| renewal.url.as_deref());
+    LicenseReport {
+        license: license.id.0,
+        sequence: license.sequence,
+        ends: ends.map(|at| at.0),
+        renew_at: renew_at(license).map(|at| at.0),
+        renewal_url: url.map(Text),
+        keys: List(
+            license
+                .keys
+                .iter()
+                .map(|held| key(license, held, circumstances))
+                .collect(),
+        ),
+    }
+}
+
+/// When a renewal is due: some time after issue, or at the first use if the licence says so.
+fn renew_at(license: &LoadedLicense) -> Option<UnixTime> {
+    let renewal = license.renewal.as_ref()?;
+    if renewal.on_first_use {
+        return license.terms.first_use;
+    }
+    Some(
+        license
+            .terms
+            .issued
+            .saturating_add(u64::from(renewal.delay_seconds)),
+    )
+}
+
+fn key(license: &LoadedLicense, key: &LoadedKey, circumstances: &Circumstances<'_>) -> KeyReport {
+    KeyReport {
+        key_id: key.id.0,
+        status: key.status,
+        reasons: List(reasons(license, key, circumstances)),
+        track_type: key.usage.track.code(),
+        level: key.usage.lowest_level.code(),
+        scheme: key.usage.scheme.code(),
+    }
+}
+
+/// Why a key cannot be used now; nothing for one that can.
+fn reasons(
+    license: &LoadedLicense,
+    key: &LoadedKey,
+    circumstances: &Circumstances<'_>,
+) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if key.status == KeyStatus::Usable {
+        return reasons;
+    }
+    let config = circumstances.config;
+    match key.barrier {
+        Some(Barrier::Level(wanted)) => reasons.push(Reason {
+            field: ReasonField::Level,
+            wanted: wanted.map(level),
+            found: Some(level(config.level)),
+        }),
+        Some(Barrier::Worker) => reasons.push(Reason {
+            field: ReasonField::Worker,
+            wanted: Some(i64::from(body::Isolation::Worker.code())),
+            found: Some(i64::from(isolation(config.isolation).code())),
+        }),
+        None => {}
+    }
+    let latest = circumstances
+        .time
+        .map(|time| seconds(time.latest_seconds()));
+    let earliest = circumstances
+        .time
+        .map(|time| seconds(time.earliest_seconds()));
+    match license.standing() {
+        Standing::Runs => {}
+        Standing::Begins(at) => reasons.push(Reason {
+            field: ReasonField::NotBefore,
+            wanted: Some(seconds(at)),
+            found: earliest,
+        }),
+        Standing::Waits => {
+            reasons.push(Reason {
+                field: ReasonField::TrustedTime,
+                wanted: None,
+                found: None,
+            });
+        }
+        Standing::Ended(end) => reasons.push(Reason {
+            field: end.field,
+            wanted: Some(seconds(end.at)),
+            found: latest,
+        }),
+    }
+    if !outputs::met(&key.usage, config.level, circumstances.panel) {
+        reasons.push(Reason {
+            field: ReasonField::Outputs,
+            wanted: None,
+            found: None,
+        });
+    }
+    reasons
+}
+
+fn level(level: Level) -> i64 {
+    i64::from(level.code())
+}
+
+fn seconds(time: UnixTime) -> i64 {
+    i64::try_from(time.0).unwrap_or(i64::MAX)
+}
+
+/// Where the core runs, in the terms of the wire.
+pub(crate) const fn isolation(isolation: Isolation) -> body::Isolation {
+    match isolation {
+        Isolation::Tee => body::Isolation::Tee,
+        Isolation::Worker => body::Isolation::Worker,
+        Isolation::InProcess => body::Isolation::InProcess,
+    }
+}
+
+/// A denial as the host sees it.
+pub(crate) fn denial(denial: &Denial) -> DenialReport<'_> {
+    DenialReport {
+        reason: denial.reason.code(),
+        rule: denial.rule.as_deref().map(Text),
+        wanted: denial.wanted.as_deref().map(Text),
+        found: denial.found.as_deref().map(Text),
+        server_code: denial.public_code,
+        retry_after: denial.retry_after_seconds.map(core::num::NonZeroU32::get),
+        level_needed: denial.level_needed.map(Level::code),
+        key_id: denial.key_id.map(|id| id.0),
+    }
+}
