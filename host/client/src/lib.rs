@@ -1,3 +1,73 @@
-//! What applications use: provisioning, licences, playback.
+//! What an application uses: provisioning, licences, playback of protected files.
+//!
+//! Three layers, each usable without the one above it:
+//!
+//! * [`Device`] and [`Session`] do no I/O towards a network: requests come out as bytes and answers
+//!   go in as bytes, for firmware with an HTTP stack of its own.
+//! * [`Client`] carries those bytes over a [`Transport`], HTTP by default, and repeats only what a
+//!   service answers the same way each time.
+//! * [`decrypt_file`] walks a protected file and writes a clear one, with keys from a licence
+//!   ([`Licensed`]) or from whatever else implements [`SampleDecryptor`].
+//!
+//! Nothing here can read a key, and nothing here is trusted with a decision: requests are sealed and
+//! answers verified behind [`keybearer_tee::Tee`]. This crate distrusts the network (sizes, times,
+//! cut bodies) and takes what the trusted side reports for text and numbers only.
+//!
+//! ```no_run
+//! use keybearer_client::{Client, Enrollment, Licensed, decrypt_file};
+//! use std::{path::Path, sync::Arc};
+//!
+//! # fn run(tee: Arc<dyn keybearer_tee::Tee>) -> Result<(), Box<dyn std::error::Error>> {
+//! let enrollment = Enrollment::read(Path::new("enrollment.json"))?;
+//! let client = Client::new(tee, enrollment.url, enrollment.anchor);
+//! if let Some(token) = &enrollment.token {
+//!     client.provision(token, "Example TV 1")?;
+//! }
+//! let mut session = client.open_session()?;
+//! let mut decryptor = Licensed::new(&client, &mut session, None)?;
+//! decrypt_file(Path::new("in.mp4"), Path::new("out.mp4"), &mut decryptor, &mut |_| ())?;
+//! # Ok(())
+//! # }
+//! ```
 
 #![forbid(unsafe_code)]
+
+mod client;
+mod device;
+mod enrollment;
+mod error;
+pub mod explain;
+mod http;
+mod licensed;
+mod output;
+mod playback;
+mod retry;
+mod session;
+mod transport;
+mod url;
+mod values;
+
+pub use client::Client;
+pub use device::Device;
+pub use enrollment::{Enrollment, EnrollmentError};
+pub use error::ClientError;
+pub use http::HttpTransport;
+pub use keybearer_license::{Capabilities, DenialReason, TrackType};
+pub use keybearer_rules::Level;
+pub use keybearer_tee::TeeError;
+pub use keybearer_wire::Status;
+pub use keybearer_wire::body::{Isolation, KeyStatus, Reason, ReasonField};
+pub use licensed::Licensed;
+pub use playback::{
+    PlaybackError, Progress, SampleDecryptor, Summary, TrackBatch, decrypt_file, decrypt_stream,
+};
+pub use retry::RetryPolicy;
+pub use session::{DecryptCall, Session};
+#[cfg(any(test, feature = "mock"))]
+pub use transport::MockTransport;
+pub use transport::{HttpRequest, HttpResponse, Method, Transport, TransportError};
+pub use url::{ServerUrl, UrlError};
+pub use values::{
+    AnchorDigest, Certified, Denial, Description, DeviceKey, InitData, Key, KeyId, License,
+    LicenseId, LicenseWanted, ProvisionToken, Statuses,
+};

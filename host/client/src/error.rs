@@ -1,0 +1,119 @@
+//! Why the client could not do what it was asked, and what to do next.
+
+use keybearer_tee::{CallError, TeeError};
+use keybearer_wire::Status;
+use keybearer_wire::body::{KeyStatus, Reason};
+
+use crate::{Denial, KeyId, TransportError, explain};
+
+/// Why the client could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The trusted side could not be reached or died. After [`TeeError::Dead`] open a new session:
+    /// keys and unanswered requests are gone, the device's identity is not.
+    #[error("{during}: {source}")]
+    Tee {
+        /// What was being done.
+        during: &'static str,
+        /// The transport's failure.
+        source: TeeError,
+    },
+    /// The trusted side refused.
+    #[error("{during}: {}", refusal(*.status))]
+    Refused {
+        /// What was being done.
+        during: &'static str,
+        /// Its answer.
+        status: Status,
+    },
+    /// The service refused, in an answer that the trusted side has verified.
+    #[error("the service refused: {0}")]
+    Denied(Denial),
+    /// No answer of the service came back.
+    #[error("{during}: {source}")]
+    Http {
+        /// What was being done.
+        during: &'static str,
+        /// What went wrong on the way.
+        source: TransportError,
+    },
+    /// A key is loaded, but its status does not allow its use now.
+    #[error("key {} may not be used: {}", hex::encode(key_id), explain::key_status(*status, reasons))]
+    KeyNotUsable {
+        /// The key.
+        key_id: KeyId,
+        /// Its status.
+        status: KeyStatus,
+        /// Why it has it.
+        reasons: Vec<Reason>,
+    },
+    /// The service gave a licence, but without this key.
+    #[error(
+        "the licence does not hold key {}; the service does not know it or may not give it to this \
+         device",
+        hex::encode(.key_id)
+    )]
+    KeyMissing {
+        /// The key.
+        key_id: KeyId,
+    },
+    /// What the caller gave exceeds a limit of the interface.
+    #[error("{during}: {what}")]
+    Input {
+        /// What was being done.
+        during: &'static str,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+impl ClientError {
+    /// True when the trusted side died: open a new session and acquire its licences anew.
+    #[must_use]
+    pub const fn is_dead(&self) -> bool {
+        matches!(
+            self,
+            Self::Tee {
+                source: TeeError::Dead,
+                ..
+            }
+        )
+    }
+
+    /// The trusted side answered outside its interface.
+    pub(crate) const fn bad_answer(during: &'static str, what: &'static str) -> Self {
+        Self::Tee {
+            during,
+            source: TeeError::BadAnswer(what),
+        }
+    }
+
+    /// Says during what a call failed.
+    pub(crate) fn of_call(during: &'static str) -> impl FnOnce(CallError) -> Self {
+        move |error| match error {
+            CallError::Transport(source) => Self::Tee { during, source },
+            CallError::Refused(status) => Self::Refused { during, status },
+            CallError::Request(source) => Self::Input {
+                during,
+                what: source.to_string(),
+            },
+            // `CallError` may grow; its text is then all there is.
+            other => Self::Input {
+                during,
+                what: other.to_string(),
+            },
+        }
+    }
+}
+
+/// A status with what to do about it.
+fn refusal(status: Status) -> String {
+    match explain::status_advice(status) {
+        Some(advice) => format!("{status}; {advice}"),
+        None => status.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

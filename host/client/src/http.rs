@@ -1,0 +1,171 @@
+//! HTTP/1.1 over `ureq`.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::http::Response;
+use ureq::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+
+use crate::{HttpRequest, HttpResponse, Method, Transport, TransportError};
+
+/// Media type of COSE messages (RFC 9052 section 11).
+const COSE: &str = "application/cose";
+/// Longest wait for a connection; a service that is down shall not use up the whole time.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Most bytes of response headers.
+const MAX_HEADERS: usize = 16 * 1024;
+
+/// HTTP as applications without a stack of their own use it. Follows no redirects: what is sealed to
+/// one service is of no use to another.
+#[derive(Clone, Debug)]
+pub struct HttpTransport {
+    agent: Agent,
+}
+
+impl Default for HttpTransport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl HttpTransport {
+    /// A transport with a pool of connections of its own.
+    #[must_use]
+    pub fn new() -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_response_header_size(MAX_HEADERS)
+            .timeout_connect(Some(CONNECT))
+            .user_agent(concat!("keybearer/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Self {
+            agent: config.new_agent(),
+        }
+    }
+
+    fn send(&self, request: &HttpRequest<'_>) -> Result<Response<ureq::Body>, ureq::Error> {
+        match request.method {
+            Method::Get => self
+                .agent
+                .get(request.url)
+                .header(ACCEPT, COSE)
+                .config()
+                .timeout_global(Some(request.timeout))
+                .build()
+                .call(),
+            Method::Post => self
+                .agent
+                .post(request.url)
+                .header(ACCEPT, COSE)
+                .header(CONTENT_TYPE, COSE)
+                .config()
+                .timeout_global(Some(request.timeout))
+                .build()
+                .send(request.body),
+        }
+    }
+}
+
+impl Transport for HttpTransport {
+    fn exchange<'a>(&self, request: &HttpRequest<'a>) -> Result<HttpResponse, TransportError> {
+        let url = request.url;
+        let response = self.send(request).map_err(|error| of_ureq(url, error))?;
+        let too_large = || TransportError::TooLarge {
+            url: url.to_owned(),
+            limit: request.limit,
+        };
+
+        let limit = u64::try_from(request.limit).unwrap_or(u64::MAX);
+        if response
+            .body()
+            .content_length()
+            .is_some_and(|length| length > limit)
+        {
+            return Err(too_large());
+        }
+        let status = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+            .map(Duration::from_secs);
+        let mut body = Vec::new();
+        let mut reader = response
+            .into_body()
+            .into_reader()
+            .take(limit.saturating_add(1));
+        reader
+            .read_to_end(&mut body)
+            .map_err(|error| of_read(url, error))?;
+        if body.len() > request.limit {
+            return Err(too_large());
+        }
+        Ok(HttpResponse {
+            status,
+            retry_after,
+            body,
+        })
+    }
+}
+
+/// What an error before the body means.
+fn of_ureq(url: &str, error: ureq::Error) -> TransportError {
+    let url = url.to_owned();
+    match error {
+        ureq::Error::Timeout(what) => TransportError::Timeout {
+            url,
+            what: what.to_string(),
+        },
+        ureq::Error::Io(error) => of_io(url, &error),
+        ureq::Error::HostNotFound => TransportError::Connect {
+            url,
+            reason: "the host's name is not known".into(),
+        },
+        ureq::Error::ConnectionFailed | ureq::Error::ConnectProxyFailed(_) => {
+            TransportError::Connect {
+                url,
+                reason: error.to_string(),
+            }
+        }
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => TransportError::Tls {
+            url,
+            reason: error.to_string(),
+        },
+        other => TransportError::Protocol {
+            url,
+            reason: other.to_string(),
+        },
+    }
+}
+
+/// What a failed read of the body means; `ureq` wraps its own errors in I/O errors there.
+fn of_read(url: &str, error: io::Error) -> TransportError {
+    match ureq::Error::from(error) {
+        ureq::Error::Io(error) => of_io(url.to_owned(), &error),
+        // A body that breaks its own framing was cut or altered on the way.
+        ureq::Error::Protocol(error) => TransportError::Cut {
+            url: url.to_owned(),
+            reason: error.to_string(),
+        },
+        other => of_ureq(url, other),
+    }
+}
+
+fn of_io(url: String, error: &io::Error) -> TransportError {
+    let reason = error.to_string();
+    match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            TransportError::Timeout { url, what: reason }
+        }
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => TransportError::Cut { url, reason },
+        _ => TransportError::Connect { url, reason },
+    }
+}
+
+#[cfg(test)]
+mod tests;
