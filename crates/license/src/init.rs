@@ -52,7 +52,7 @@ pub struct Leaf {
     pub policy: Option<OutputPolicy>,
 }
 
-mod key {
+mod field {
     pub(super) const VERSION: i64 = 1;
     pub(super) const KEYS: i64 = 2;
     pub(super) const LEAVES: i64 = 3;
@@ -78,9 +78,9 @@ impl ContentInit {
         }
         Ok(encode(MAX_CONTENT_INIT, |e| {
             e.map(|m| {
-                m.entry(key::VERSION, |e| e.uint(PROTOCOL_VERSION))?;
-                m.entry(key::KEYS, |e| e.list(&self.keys, |e, id| id.encode(e)))?;
-                m.entry(key::LEAVES, |e| {
+                m.entry(field::VERSION, |e| e.uint(PROTOCOL_VERSION))?;
+                m.entry(field::KEYS, |e| e.list(&self.keys, |e, id| id.encode(e)))?;
+                m.entry(field::LEAVES, |e| {
                     e.list(&self.leaves, |e, leaf| leaf.encode(e))
                 })
             })
@@ -95,10 +95,10 @@ impl ContentInit {
         let mut version = PROTOCOL_VERSION;
         let read = decode(bytes, MAX_CONTENT_INIT, |d| {
             d.map(|m| {
-                version = m.required(key::VERSION, Decoder::uint)?;
+                version = m.required(field::VERSION, Decoder::uint)?;
                 Ok(Self {
-                    keys: m.required(key::KEYS, |d| d.list(MAX_KEYS, KeyId::decode))?,
-                    leaves: m.required(key::LEAVES, |d| d.list(MAX_LEAVES, Leaf::decode))?,
+                    keys: m.required(field::KEYS, |d| d.list(MAX_KEYS, KeyId::decode))?,
+                    leaves: m.required(field::LEAVES, |d| d.list(MAX_LEAVES, Leaf::decode))?,
                 })
             })
         });
@@ -113,24 +113,26 @@ impl ContentInit {
 impl Leaf {
     fn encode(&self, e: &mut Encoder) -> Result<(), Cbor> {
         e.map(|m| {
-            m.entry(key::leaf::ROOT_ID, |e| self.root_id.encode(e))?;
-            m.entry(key::leaf::PERIOD, |e| e.uint(self.period))?;
-            m.entry(key::leaf::KEY_ID, |e| self.key_id.encode(e))?;
-            m.entry(key::leaf::NONCE, |e| e.bytes(&self.nonce))?;
-            m.entry(key::leaf::SEALED_KEY, |e| e.bytes(&self.sealed_key))?;
-            m.optional(key::leaf::POLICY, self.policy, |e, policy| policy.encode(e))
+            m.entry(field::leaf::ROOT_ID, |e| self.root_id.encode(e))?;
+            m.entry(field::leaf::PERIOD, |e| e.uint(self.period))?;
+            m.entry(field::leaf::KEY_ID, |e| self.key_id.encode(e))?;
+            m.entry(field::leaf::NONCE, |e| e.bytes(&self.nonce))?;
+            m.entry(field::leaf::SEALED_KEY, |e| e.bytes(&self.sealed_key))?;
+            m.optional(field::leaf::POLICY, self.policy, |e, policy| {
+                policy.encode(e)
+            })
         })
     }
 
     fn decode(d: &mut Decoder<'_>) -> Result<Self, Cbor> {
         d.map(|m| {
             Ok(Self {
-                root_id: m.required(key::leaf::ROOT_ID, RootId::decode)?,
-                period: m.required(key::leaf::PERIOD, Decoder::uint)?,
-                key_id: m.required(key::leaf::KEY_ID, KeyId::decode)?,
-                nonce: *m.required(key::leaf::NONCE, Decoder::bytes_fixed)?,
-                sealed_key: *m.required(key::leaf::SEALED_KEY, Decoder::bytes_fixed)?,
-                policy: m.optional(key::leaf::POLICY, OutputPolicy::decode)?,
+                root_id: m.required(field::leaf::ROOT_ID, RootId::decode)?,
+                period: m.required(field::leaf::PERIOD, Decoder::uint)?,
+                key_id: m.required(field::leaf::KEY_ID, KeyId::decode)?,
+                nonce: *m.required(field::leaf::NONCE, Decoder::bytes_fixed)?,
+                sealed_key: *m.required(field::leaf::SEALED_KEY, Decoder::bytes_fixed)?,
+                policy: m.optional(field::leaf::POLICY, OutputPolicy::decode)?,
             })
         })
     }

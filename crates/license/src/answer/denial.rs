@@ -36,7 +36,7 @@ pub struct Denial {
     pub retry_after_seconds: Option<NonZeroU32>,
 }
 
-mod key {
+mod field {
     pub(super) const REASON: i64 = 1;
     pub(super) const KEY_ID: i64 = 2;
     pub(super) const WANTED: i64 = 3;
@@ -66,18 +66,18 @@ impl Denial {
     fn encode(&self, e: &mut Encoder) -> Result<(), Cbor> {
         let text = |e: &mut Encoder, text: &String| encode_text(e, text, MAX_TEXT);
         e.map(|m| {
-            m.entry(key::REASON, |e| self.reason.encode(e))?;
-            m.optional(key::KEY_ID, self.key_id, |e, id| id.encode(e))?;
-            m.optional(key::WANTED, self.wanted.as_ref(), text)?;
-            m.optional(key::FOUND, self.found.as_ref(), text)?;
-            m.optional(key::RULE, self.rule.as_ref(), text)?;
-            m.optional(key::LEVEL_NEEDED, self.level_needed, |e, level| {
+            m.entry(field::REASON, |e| self.reason.encode(e))?;
+            m.optional(field::KEY_ID, self.key_id, |e, id| id.encode(e))?;
+            m.optional(field::WANTED, self.wanted.as_ref(), text)?;
+            m.optional(field::FOUND, self.found.as_ref(), text)?;
+            m.optional(field::RULE, self.rule.as_ref(), text)?;
+            m.optional(field::LEVEL_NEEDED, self.level_needed, |e, level| {
                 level.encode(e)
             })?;
-            m.optional(key::PUBLIC_CODE, self.public_code, |e, code| {
+            m.optional(field::PUBLIC_CODE, self.public_code, |e, code| {
                 e.uint(u64::from(code))
             })?;
-            m.optional(key::RETRY_AFTER, self.retry_after_seconds, encode_nonzero)
+            m.optional(field::RETRY_AFTER, self.retry_after_seconds, encode_nonzero)
         })
     }
 
@@ -85,14 +85,14 @@ impl Denial {
         let text = |d: &mut Decoder<'_>| decode_text(d, MAX_TEXT);
         d.map(|m| {
             Ok(Self {
-                reason: m.required(key::REASON, DenialReason::decode)?,
-                key_id: m.optional(key::KEY_ID, KeyId::decode)?,
-                wanted: m.optional(key::WANTED, text)?,
-                found: m.optional(key::FOUND, text)?,
-                rule: m.optional(key::RULE, text)?,
-                level_needed: m.optional(key::LEVEL_NEEDED, Level::decode)?,
-                public_code: m.optional(key::PUBLIC_CODE, Decoder::u32)?,
-                retry_after_seconds: m.optional(key::RETRY_AFTER, decode_nonzero)?,
+                reason: m.required(field::REASON, DenialReason::decode)?,
+                key_id: m.optional(field::KEY_ID, KeyId::decode)?,
+                wanted: m.optional(field::WANTED, text)?,
+                found: m.optional(field::FOUND, text)?,
+                rule: m.optional(field::RULE, text)?,
+                level_needed: m.optional(field::LEVEL_NEEDED, Level::decode)?,
+                public_code: m.optional(field::PUBLIC_CODE, Decoder::u32)?,
+                retry_after_seconds: m.optional(field::RETRY_AFTER, decode_nonzero)?,
             })
         })
     }

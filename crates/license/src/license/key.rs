@@ -73,7 +73,7 @@ pub struct RootKey {
     pub last_period: u64,
 }
 
-mod key {
+mod field {
     pub(super) const ID: i64 = 1;
     pub(super) const KEY: i64 = 2;
     pub(super) const TRACK: i64 = 3;
@@ -94,37 +94,37 @@ mod key {
 impl KeyUse {
     /// Writes the entries between a key and its period.
     fn encode(&self, m: &mut MapEncoder<'_>) -> Result<(), Cbor> {
-        m.entry(key::TRACK, |e| self.track.encode(e))?;
-        m.entry(key::SCHEME, |e| self.scheme.encode(e))?;
-        m.entry(key::IV, |e| self.iv.encode(e))?;
-        m.optional(key::PATTERN, self.pattern, |e, pattern| pattern.encode(e))?;
-        m.entry(key::LOWEST_LEVEL, |e| self.lowest_level.encode(e))?;
-        m.entry(key::REQUIRE_WORKER, |e| e.bool(self.require_worker))?;
-        m.entry(key::POLICY, |e| self.policy.encode(e))?;
-        m.optional(key::MAX_PIXELS, self.max_pixels, encode_nonzero)?;
-        m.optional(key::MAX_CLEAR_BYTES, self.max_clear_bytes, |e, max| {
+        m.entry(field::TRACK, |e| self.track.encode(e))?;
+        m.entry(field::SCHEME, |e| self.scheme.encode(e))?;
+        m.entry(field::IV, |e| self.iv.encode(e))?;
+        m.optional(field::PATTERN, self.pattern, |e, pattern| pattern.encode(e))?;
+        m.entry(field::LOWEST_LEVEL, |e| self.lowest_level.encode(e))?;
+        m.entry(field::REQUIRE_WORKER, |e| e.bool(self.require_worker))?;
+        m.entry(field::POLICY, |e| self.policy.encode(e))?;
+        m.optional(field::MAX_PIXELS, self.max_pixels, encode_nonzero)?;
+        m.optional(field::MAX_CLEAR_BYTES, self.max_clear_bytes, |e, max| {
             e.uint(u64::from(max))
         })?;
-        m.entry(key::ORIGIN, |e| self.source.origin.encode(e))?;
-        m.optional(key::PROFILE, self.source.profile.as_ref(), |e, name| {
+        m.entry(field::ORIGIN, |e| self.source.origin.encode(e))?;
+        m.optional(field::PROFILE, self.source.profile.as_ref(), |e, name| {
             encode_text(e, name, MAX_TEXT)
         })
     }
 
     fn decode(m: &mut MapDecoder<'_, '_>) -> Result<Self, Cbor> {
         Ok(Self {
-            track: m.required(key::TRACK, TrackType::decode)?,
-            scheme: m.required(key::SCHEME, Scheme::decode)?,
-            iv: m.required(key::IV, IvKind::decode)?,
-            pattern: m.optional(key::PATTERN, Pattern::decode)?,
-            lowest_level: m.required(key::LOWEST_LEVEL, Level::decode)?,
-            require_worker: m.required(key::REQUIRE_WORKER, Decoder::bool)?,
-            policy: m.required(key::POLICY, OutputPolicy::decode)?,
-            max_pixels: m.optional(key::MAX_PIXELS, decode_nonzero)?,
-            max_clear_bytes: m.optional(key::MAX_CLEAR_BYTES, Decoder::u32)?,
+            track: m.required(field::TRACK, TrackType::decode)?,
+            scheme: m.required(field::SCHEME, Scheme::decode)?,
+            iv: m.required(field::IV, IvKind::decode)?,
+            pattern: m.optional(field::PATTERN, Pattern::decode)?,
+            lowest_level: m.required(field::LOWEST_LEVEL, Level::decode)?,
+            require_worker: m.required(field::REQUIRE_WORKER, Decoder::bool)?,
+            policy: m.required(field::POLICY, OutputPolicy::decode)?,
+            max_pixels: m.optional(field::MAX_PIXELS, decode_nonzero)?,
+            max_clear_bytes: m.optional(field::MAX_CLEAR_BYTES, Decoder::u32)?,
             source: PolicySource {
-                origin: m.required(key::ORIGIN, PolicyOrigin::decode)?,
-                profile: m.optional(key::PROFILE, |d| decode_text(d, MAX_TEXT))?,
+                origin: m.required(field::ORIGIN, PolicyOrigin::decode)?,
+                profile: m.optional(field::PROFILE, |d| decode_text(d, MAX_TEXT))?,
             },
         })
     }
@@ -133,20 +133,20 @@ impl KeyUse {
 impl ContentKey {
     pub(crate) fn encode(&self, e: &mut Encoder) -> Result<(), Cbor> {
         e.map(|m| {
-            m.entry(key::ID, |e| self.key_id.encode(e))?;
-            m.entry(key::KEY, |e| e.bytes(self.key.expose()))?;
+            m.entry(field::ID, |e| self.key_id.encode(e))?;
+            m.entry(field::KEY, |e| e.bytes(self.key.expose()))?;
             self.usage.encode(m)?;
-            m.optional(key::PERIOD, self.period, Encoder::uint)
+            m.optional(field::PERIOD, self.period, Encoder::uint)
         })
     }
 
     pub(crate) fn decode(d: &mut Decoder<'_>) -> Result<Self, Cbor> {
         d.map(|m| {
             Ok(Self {
-                key_id: m.required(key::ID, KeyId::decode)?,
-                key: m.required(key::KEY, |d| Ok(Secret::copied_from(d.bytes_fixed()?)))?,
+                key_id: m.required(field::ID, KeyId::decode)?,
+                key: m.required(field::KEY, |d| Ok(Secret::copied_from(d.bytes_fixed()?)))?,
                 usage: KeyUse::decode(m)?,
-                period: m.optional(key::PERIOD, Decoder::uint)?,
+                period: m.optional(field::PERIOD, Decoder::uint)?,
             })
         })
     }
@@ -155,22 +155,22 @@ impl ContentKey {
 impl RootKey {
     pub(crate) fn encode(&self, e: &mut Encoder) -> Result<(), Cbor> {
         e.map(|m| {
-            m.entry(key::ID, |e| self.root_id.encode(e))?;
-            m.entry(key::KEY, |e| e.bytes(self.key.expose()))?;
+            m.entry(field::ID, |e| self.root_id.encode(e))?;
+            m.entry(field::KEY, |e| e.bytes(self.key.expose()))?;
             self.usage.encode(m)?;
-            m.entry(key::PERIOD, |e| e.uint(self.first_period))?;
-            m.entry(key::LAST_PERIOD, |e| e.uint(self.last_period))
+            m.entry(field::PERIOD, |e| e.uint(self.first_period))?;
+            m.entry(field::LAST_PERIOD, |e| e.uint(self.last_period))
         })
     }
 
     pub(crate) fn decode(d: &mut Decoder<'_>) -> Result<Self, Cbor> {
         d.map(|m| {
             Ok(Self {
-                root_id: m.required(key::ID, RootId::decode)?,
-                key: m.required(key::KEY, |d| Ok(Secret::copied_from(d.bytes_fixed()?)))?,
+                root_id: m.required(field::ID, RootId::decode)?,
+                key: m.required(field::KEY, |d| Ok(Secret::copied_from(d.bytes_fixed()?)))?,
                 usage: KeyUse::decode(m)?,
-                first_period: m.required(key::PERIOD, Decoder::uint)?,
-                last_period: m.required(key::LAST_PERIOD, Decoder::uint)?,
+                first_period: m.required(field::PERIOD, Decoder::uint)?,
+                last_period: m.required(field::LAST_PERIOD, Decoder::uint)?,
             })
         })
     }

@@ -41,7 +41,7 @@ pub struct Timing {
     pub enforce_playback: Enforcement,
 }
 
-mod key {
+mod field {
     pub(super) const NOT_BEFORE: i64 = 1;
     pub(super) const NOT_AFTER: i64 = 2;
     pub(super) const LICENSE: i64 = 3;
@@ -91,38 +91,38 @@ impl Timing {
     pub(crate) fn encode(&self, e: &mut Encoder) -> Result<(), Cbor> {
         let time = |e: &mut Encoder, time: UnixTime| time.encode(e);
         e.map(|m| {
-            m.optional(key::NOT_BEFORE, self.not_before, time)?;
-            m.optional(key::NOT_AFTER, self.not_after, time)?;
-            m.optional(key::LICENSE, self.license_seconds, encode_nonzero)?;
-            m.optional(key::RENTAL, self.rental_seconds, encode_nonzero)?;
-            m.optional(key::PLAYBACK, self.playback_seconds, encode_nonzero)?;
-            m.optional(key::START_GRACE, self.start_grace_seconds, encode_nonzero)?;
+            m.optional(field::NOT_BEFORE, self.not_before, time)?;
+            m.optional(field::NOT_AFTER, self.not_after, time)?;
+            m.optional(field::LICENSE, self.license_seconds, encode_nonzero)?;
+            m.optional(field::RENTAL, self.rental_seconds, encode_nonzero)?;
+            m.optional(field::PLAYBACK, self.playback_seconds, encode_nonzero)?;
+            m.optional(field::START_GRACE, self.start_grace_seconds, encode_nonzero)?;
             m.optional(
-                key::OFFLINE_GRACE,
+                field::OFFLINE_GRACE,
                 self.offline_grace_seconds,
                 encode_nonzero,
             )?;
-            m.optional(key::STORE_UNTIL, self.store_until, time)?;
-            m.entry(key::ENFORCE_ABSOLUTE, |e| self.enforce_absolute.encode(e))?;
-            m.entry(key::ENFORCE_RENTAL, |e| self.enforce_rental.encode(e))?;
-            m.entry(key::ENFORCE_PLAYBACK, |e| self.enforce_playback.encode(e))
+            m.optional(field::STORE_UNTIL, self.store_until, time)?;
+            m.entry(field::ENFORCE_ABSOLUTE, |e| self.enforce_absolute.encode(e))?;
+            m.entry(field::ENFORCE_RENTAL, |e| self.enforce_rental.encode(e))?;
+            m.entry(field::ENFORCE_PLAYBACK, |e| self.enforce_playback.encode(e))
         })
     }
 
     pub(crate) fn decode(d: &mut Decoder<'_>) -> Result<Self, Cbor> {
         d.map(|m| {
             Ok(Self {
-                not_before: m.optional(key::NOT_BEFORE, UnixTime::decode)?,
-                not_after: m.optional(key::NOT_AFTER, UnixTime::decode)?,
-                license_seconds: m.optional(key::LICENSE, decode_nonzero)?,
-                rental_seconds: m.optional(key::RENTAL, decode_nonzero)?,
-                playback_seconds: m.optional(key::PLAYBACK, decode_nonzero)?,
-                start_grace_seconds: m.optional(key::START_GRACE, decode_nonzero)?,
-                offline_grace_seconds: m.optional(key::OFFLINE_GRACE, decode_nonzero)?,
-                store_until: m.optional(key::STORE_UNTIL, UnixTime::decode)?,
-                enforce_absolute: m.required(key::ENFORCE_ABSOLUTE, Enforcement::decode)?,
-                enforce_rental: m.required(key::ENFORCE_RENTAL, Enforcement::decode)?,
-                enforce_playback: m.required(key::ENFORCE_PLAYBACK, Enforcement::decode)?,
+                not_before: m.optional(field::NOT_BEFORE, UnixTime::decode)?,
+                not_after: m.optional(field::NOT_AFTER, UnixTime::decode)?,
+                license_seconds: m.optional(field::LICENSE, decode_nonzero)?,
+                rental_seconds: m.optional(field::RENTAL, decode_nonzero)?,
+                playback_seconds: m.optional(field::PLAYBACK, decode_nonzero)?,
+                start_grace_seconds: m.optional(field::START_GRACE, decode_nonzero)?,
+                offline_grace_seconds: m.optional(field::OFFLINE_GRACE, decode_nonzero)?,
+                store_until: m.optional(field::STORE_UNTIL, UnixTime::decode)?,
+                enforce_absolute: m.required(field::ENFORCE_ABSOLUTE, Enforcement::decode)?,
+                enforce_rental: m.required(field::ENFORCE_RENTAL, Enforcement::decode)?,
+                enforce_playback: m.required(field::ENFORCE_PLAYBACK, Enforcement::decode)?,
             })
         })
     }
@@ -149,34 +149,34 @@ pub struct Renewal {
 impl Renewal {
     pub(crate) fn encode(&self, e: &mut Encoder) -> Result<(), Cbor> {
         e.map(|m| {
-            m.optional(key::renewal::URL, self.url.as_ref(), |e, url| {
+            m.optional(field::renewal::URL, self.url.as_ref(), |e, url| {
                 encode_text(e, url, MAX_URL)
             })?;
-            m.entry(key::renewal::DELAY, |e| {
+            m.entry(field::renewal::DELAY, |e| {
                 e.uint(u64::from(self.delay_seconds))
             })?;
-            m.entry(key::renewal::RETRY, |e| {
+            m.entry(field::renewal::RETRY, |e| {
                 e.uint(u64::from(self.retry_seconds))
             })?;
             m.optional(
-                key::renewal::RECOVERY,
+                field::renewal::RECOVERY,
                 self.recovery_seconds,
                 encode_nonzero,
             )?;
-            m.entry(key::renewal::ON_FIRST_USE, |e| e.bool(self.on_first_use))?;
-            m.entry(key::renewal::WITH_USAGE, |e| e.bool(self.with_usage))
+            m.entry(field::renewal::ON_FIRST_USE, |e| e.bool(self.on_first_use))?;
+            m.entry(field::renewal::WITH_USAGE, |e| e.bool(self.with_usage))
         })
     }
 
     pub(crate) fn decode(d: &mut Decoder<'_>) -> Result<Self, Cbor> {
         d.map(|m| {
             Ok(Self {
-                url: m.optional(key::renewal::URL, |d| decode_text(d, MAX_URL))?,
-                delay_seconds: m.required(key::renewal::DELAY, Decoder::u32)?,
-                retry_seconds: m.required(key::renewal::RETRY, Decoder::u32)?,
-                recovery_seconds: m.optional(key::renewal::RECOVERY, decode_nonzero)?,
-                on_first_use: m.required(key::renewal::ON_FIRST_USE, Decoder::bool)?,
-                with_usage: m.required(key::renewal::WITH_USAGE, Decoder::bool)?,
+                url: m.optional(field::renewal::URL, |d| decode_text(d, MAX_URL))?,
+                delay_seconds: m.required(field::renewal::DELAY, Decoder::u32)?,
+                retry_seconds: m.required(field::renewal::RETRY, Decoder::u32)?,
+                recovery_seconds: m.optional(field::renewal::RECOVERY, decode_nonzero)?,
+                on_first_use: m.required(field::renewal::ON_FIRST_USE, Decoder::bool)?,
+                with_usage: m.required(field::renewal::WITH_USAGE, Decoder::bool)?,
             })
         })
     }

@@ -62,7 +62,7 @@ pub struct Capabilities {
     pub client: Option<ClientKind>,
 }
 
-mod key {
+mod field {
     pub(super) const OUTPUTS: i64 = 1;
     pub(super) const DIGITAL_OUTPUT: i64 = 2;
     pub(super) const ANALOG: i64 = 3;
@@ -95,27 +95,27 @@ impl OutputCapability {
             return Err(Cbor::Value);
         }
         e.map(|m| {
-            m.entry(key::output::KIND, |e| self.kind.encode(e))?;
-            m.entry(key::output::HDCP, |e| self.hdcp.encode(e))?;
-            m.optional(key::output::STREAM_TYPE, self.stream_type, |e, kind| {
+            m.entry(field::output::KIND, |e| self.kind.encode(e))?;
+            m.entry(field::output::HDCP, |e| self.hdcp.encode(e))?;
+            m.optional(field::output::STREAM_TYPE, self.stream_type, |e, kind| {
                 e.uint(u64::from(kind))
             })?;
-            m.optional(key::output::CGMS_A, self.cgms_a, Encoder::bool)?;
-            m.optional(key::output::MAX_PIXELS, self.max_pixels, encode_nonzero)
+            m.optional(field::output::CGMS_A, self.cgms_a, Encoder::bool)?;
+            m.optional(field::output::MAX_PIXELS, self.max_pixels, encode_nonzero)
         })
     }
 
     fn decode(d: &mut Decoder<'_>) -> Result<Self, Cbor> {
         d.map(|m| {
             Ok(Self {
-                kind: m.required(key::output::KIND, OutputKind::decode)?,
-                hdcp: m.required(key::output::HDCP, HdcpCapability::decode)?,
-                stream_type: m.optional(key::output::STREAM_TYPE, |d| match d.u8()? {
+                kind: m.required(field::output::KIND, OutputKind::decode)?,
+                hdcp: m.required(field::output::HDCP, HdcpCapability::decode)?,
+                stream_type: m.optional(field::output::STREAM_TYPE, |d| match d.u8()? {
                     kind if kind <= MAX_STREAM_TYPE => Ok(kind),
                     _ => Err(Cbor::Value),
                 })?,
-                cgms_a: m.optional(key::output::CGMS_A, Decoder::bool)?,
-                max_pixels: m.optional(key::output::MAX_PIXELS, decode_nonzero)?,
+                cgms_a: m.optional(field::output::CGMS_A, Decoder::bool)?,
+                max_pixels: m.optional(field::output::MAX_PIXELS, decode_nonzero)?,
             })
         })
     }
@@ -151,57 +151,61 @@ impl Capabilities {
             return Err(Cbor::SizeCap);
         }
         e.map(|m| {
-            m.optional(key::OUTPUTS, self.outputs.as_ref(), |e, outputs| {
+            m.optional(field::OUTPUTS, self.outputs.as_ref(), |e, outputs| {
                 e.list(outputs, |e, output| output.encode(e))
             })?;
-            m.optional(key::DIGITAL_OUTPUT, self.digital_output, Encoder::bool)?;
-            m.optional(key::ANALOG, self.analog, |e, analog| analog.encode(e))?;
+            m.optional(field::DIGITAL_OUTPUT, self.digital_output, Encoder::bool)?;
+            m.optional(field::ANALOG, self.analog, |e, analog| analog.encode(e))?;
             m.optional(
-                key::MAX_DECODE_PIXELS,
+                field::MAX_DECODE_PIXELS,
                 self.max_decode_pixels,
                 encode_nonzero,
             )?;
             m.optional(
-                key::CODECS_AT_HIGH,
+                field::CODECS_AT_HIGH,
                 self.codecs_at_high.as_ref(),
                 |e, codecs| e.list(codecs, |e, codec| codec.encode(e)),
             )?;
-            m.optional(key::HDCP_ENFORCEMENT, self.hdcp_enforcement, Encoder::bool)?;
-            m.optional(key::AIRPLAY, self.airplay_in_use, Encoder::bool)?;
-            m.optional(key::ADAPTER, self.adapter_in_use, Encoder::bool)?;
-            m.optional(key::PLATFORM, self.platform, |e, status| status.encode(e))?;
-            m.optional(key::SECURE_STORAGE, self.secure_storage, |e, status| {
+            m.optional(
+                field::HDCP_ENFORCEMENT,
+                self.hdcp_enforcement,
+                Encoder::bool,
+            )?;
+            m.optional(field::AIRPLAY, self.airplay_in_use, Encoder::bool)?;
+            m.optional(field::ADAPTER, self.adapter_in_use, Encoder::bool)?;
+            m.optional(field::PLATFORM, self.platform, |e, status| status.encode(e))?;
+            m.optional(field::SECURE_STORAGE, self.secure_storage, |e, status| {
                 status.encode(e)
             })?;
-            m.optional(key::VULNERABILITY, self.vulnerability, |e, level| {
+            m.optional(field::VULNERABILITY, self.vulnerability, |e, level| {
                 level.encode(e)
             })?;
-            m.optional(key::SYSTEM_ID, self.system_id, |e, id| {
+            m.optional(field::SYSTEM_ID, self.system_id, |e, id| {
                 e.uint(u64::from(id))
             })?;
-            m.optional(key::CLIENT, self.client, |e, client| client.encode(e))
+            m.optional(field::CLIENT, self.client, |e, client| client.encode(e))
         })
     }
 
     pub(crate) fn decode(d: &mut Decoder<'_>) -> Result<Self, Cbor> {
         d.map(|m| {
             Ok(Self {
-                outputs: m.optional(key::OUTPUTS, |d| {
+                outputs: m.optional(field::OUTPUTS, |d| {
                     d.list(MAX_OUTPUTS, OutputCapability::decode)
                 })?,
-                digital_output: m.optional(key::DIGITAL_OUTPUT, Decoder::bool)?,
-                analog: m.optional(key::ANALOG, AnalogOutput::decode)?,
-                max_decode_pixels: m.optional(key::MAX_DECODE_PIXELS, decode_nonzero)?,
+                digital_output: m.optional(field::DIGITAL_OUTPUT, Decoder::bool)?,
+                analog: m.optional(field::ANALOG, AnalogOutput::decode)?,
+                max_decode_pixels: m.optional(field::MAX_DECODE_PIXELS, decode_nonzero)?,
                 codecs_at_high: m
-                    .optional(key::CODECS_AT_HIGH, |d| d.list(MAX_CODECS, Codec::decode))?,
-                hdcp_enforcement: m.optional(key::HDCP_ENFORCEMENT, Decoder::bool)?,
-                airplay_in_use: m.optional(key::AIRPLAY, Decoder::bool)?,
-                adapter_in_use: m.optional(key::ADAPTER, Decoder::bool)?,
-                platform: m.optional(key::PLATFORM, PlatformStatus::decode)?,
-                secure_storage: m.optional(key::SECURE_STORAGE, SecureStorage::decode)?,
-                vulnerability: m.optional(key::VULNERABILITY, Vulnerability::decode)?,
-                system_id: m.optional(key::SYSTEM_ID, Decoder::u32)?,
-                client: m.optional(key::CLIENT, ClientKind::decode)?,
+                    .optional(field::CODECS_AT_HIGH, |d| d.list(MAX_CODECS, Codec::decode))?,
+                hdcp_enforcement: m.optional(field::HDCP_ENFORCEMENT, Decoder::bool)?,
+                airplay_in_use: m.optional(field::AIRPLAY, Decoder::bool)?,
+                adapter_in_use: m.optional(field::ADAPTER, Decoder::bool)?,
+                platform: m.optional(field::PLATFORM, PlatformStatus::decode)?,
+                secure_storage: m.optional(field::SECURE_STORAGE, SecureStorage::decode)?,
+                vulnerability: m.optional(field::VULNERABILITY, Vulnerability::decode)?,
+                system_id: m.optional(field::SYSTEM_ID, Decoder::u32)?,
+                client: m.optional(field::CLIENT, ClientKind::decode)?,
             })
         })
     }

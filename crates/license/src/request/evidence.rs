@@ -36,7 +36,7 @@ pub struct Evidence {
     pub attestation: Option<Vec<u8>>,
 }
 
-mod key {
+mod field {
     pub(super) const LEVEL: i64 = 1;
     pub(super) const ISOLATION: i64 = 2;
     pub(super) const CORE_VERSION: i64 = 3;
@@ -52,20 +52,20 @@ mod key {
 impl Evidence {
     pub(crate) fn encode(&self, e: &mut Encoder) -> Result<(), Cbor> {
         e.map(|m| {
-            m.entry(key::LEVEL, |e| self.level.encode(e))?;
-            m.entry(key::ISOLATION, |e| self.isolation.encode(e))?;
-            m.entry(key::CORE_VERSION, |e| self.core_version.encode(e))?;
-            m.optional(key::TA_VERSION, self.ta_version, |e, version| {
+            m.entry(field::LEVEL, |e| self.level.encode(e))?;
+            m.entry(field::ISOLATION, |e| self.isolation.encode(e))?;
+            m.entry(field::CORE_VERSION, |e| self.core_version.encode(e))?;
+            m.optional(field::TA_VERSION, self.ta_version, |e, version| {
                 version.encode(e)
             })?;
-            m.entry(key::DEBUG, |e| self.debug.encode(e))?;
-            m.entry(key::BOOT_ID, |e| self.boot_id.encode(e))?;
-            m.entry(key::COUNTER, |e| self.counter.encode(e))?;
-            m.entry(key::TIME_ANCHORED, |e| e.bool(self.time_anchored))?;
-            m.optional(key::MEASUREMENT, self.measurement, |e, digest| {
+            m.entry(field::DEBUG, |e| self.debug.encode(e))?;
+            m.entry(field::BOOT_ID, |e| self.boot_id.encode(e))?;
+            m.entry(field::COUNTER, |e| self.counter.encode(e))?;
+            m.entry(field::TIME_ANCHORED, |e| e.bool(self.time_anchored))?;
+            m.optional(field::MEASUREMENT, self.measurement, |e, digest| {
                 e.bytes(&digest.0)
             })?;
-            m.optional(key::ATTESTATION, self.attestation.as_ref(), |e, bytes| {
+            m.optional(field::ATTESTATION, self.attestation.as_ref(), |e, bytes| {
                 if bytes.len() > MAX_ATTESTATION {
                     Err(Cbor::SizeCap)
                 } else {
@@ -78,18 +78,19 @@ impl Evidence {
     pub(crate) fn decode(d: &mut Decoder<'_>) -> Result<Self, Cbor> {
         d.map(|m| {
             Ok(Self {
-                level: m.required(key::LEVEL, Level::decode)?,
-                isolation: m.required(key::ISOLATION, Isolation::decode)?,
-                core_version: m.required(key::CORE_VERSION, Version::decode)?,
-                ta_version: m.optional(key::TA_VERSION, Version::decode)?,
-                debug: m.required(key::DEBUG, DebugStatus::decode)?,
-                boot_id: m.required(key::BOOT_ID, BootId::decode)?,
-                counter: m.required(key::COUNTER, CounterStrength::decode)?,
-                time_anchored: m.required(key::TIME_ANCHORED, Decoder::bool)?,
+                level: m.required(field::LEVEL, Level::decode)?,
+                isolation: m.required(field::ISOLATION, Isolation::decode)?,
+                core_version: m.required(field::CORE_VERSION, Version::decode)?,
+                ta_version: m.optional(field::TA_VERSION, Version::decode)?,
+                debug: m.required(field::DEBUG, DebugStatus::decode)?,
+                boot_id: m.required(field::BOOT_ID, BootId::decode)?,
+                counter: m.required(field::COUNTER, CounterStrength::decode)?,
+                time_anchored: m.required(field::TIME_ANCHORED, Decoder::bool)?,
                 measurement: m
-                    .optional(key::MEASUREMENT, Decoder::bytes_fixed)?
+                    .optional(field::MEASUREMENT, Decoder::bytes_fixed)?
                     .map(|digest| Digest(*digest)),
-                attestation: m.optional(key::ATTESTATION, |d| copied(d.bytes(MAX_ATTESTATION)?))?,
+                attestation: m
+                    .optional(field::ATTESTATION, |d| copied(d.bytes(MAX_ATTESTATION)?))?,
             })
         })
     }

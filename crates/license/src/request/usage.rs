@@ -31,7 +31,7 @@ pub struct UsageRecord {
     pub rollback_possible: bool,
 }
 
-mod key {
+mod field {
     pub(super) const LICENSE_ID: i64 = 1;
     pub(super) const FIRST_USE: i64 = 2;
     pub(super) const LAST_USE: i64 = 3;
@@ -69,30 +69,32 @@ impl UsageRecord {
 
     fn encode(&self, e: &mut Encoder) -> Result<(), Cbor> {
         e.map(|m| {
-            m.entry(key::LICENSE_ID, |e| self.license_id.encode(e))?;
-            m.optional(key::FIRST_USE, self.first_use, |e, time| time.encode(e))?;
-            m.optional(key::LAST_USE, self.last_use, |e, time| time.encode(e))?;
-            m.entry(key::PLAYS, |e| e.uint(u64::from(self.plays)))?;
-            m.entry(key::COUNTER, |e| e.uint(self.counter))?;
-            m.optional(key::PREVIOUS, self.previous, |e, digest| e.bytes(&digest.0))?;
-            m.entry(key::RELEASED, |e| e.bool(self.released))?;
-            m.entry(key::ROLLBACK_POSSIBLE, |e| e.bool(self.rollback_possible))
+            m.entry(field::LICENSE_ID, |e| self.license_id.encode(e))?;
+            m.optional(field::FIRST_USE, self.first_use, |e, time| time.encode(e))?;
+            m.optional(field::LAST_USE, self.last_use, |e, time| time.encode(e))?;
+            m.entry(field::PLAYS, |e| e.uint(u64::from(self.plays)))?;
+            m.entry(field::COUNTER, |e| e.uint(self.counter))?;
+            m.optional(field::PREVIOUS, self.previous, |e, digest| {
+                e.bytes(&digest.0)
+            })?;
+            m.entry(field::RELEASED, |e| e.bool(self.released))?;
+            m.entry(field::ROLLBACK_POSSIBLE, |e| e.bool(self.rollback_possible))
         })
     }
 
     fn decode(d: &mut Decoder<'_>) -> Result<Self, Cbor> {
         d.map(|m| {
             Ok(Self {
-                license_id: m.required(key::LICENSE_ID, LicenseId::decode)?,
-                first_use: m.optional(key::FIRST_USE, UnixTime::decode)?,
-                last_use: m.optional(key::LAST_USE, UnixTime::decode)?,
-                plays: m.required(key::PLAYS, Decoder::u32)?,
-                counter: m.required(key::COUNTER, Decoder::uint)?,
+                license_id: m.required(field::LICENSE_ID, LicenseId::decode)?,
+                first_use: m.optional(field::FIRST_USE, UnixTime::decode)?,
+                last_use: m.optional(field::LAST_USE, UnixTime::decode)?,
+                plays: m.required(field::PLAYS, Decoder::u32)?,
+                counter: m.required(field::COUNTER, Decoder::uint)?,
                 previous: m
-                    .optional(key::PREVIOUS, Decoder::bytes_fixed)?
+                    .optional(field::PREVIOUS, Decoder::bytes_fixed)?
                     .map(|digest| Digest(*digest)),
-                released: m.required(key::RELEASED, Decoder::bool)?,
-                rollback_possible: m.required(key::ROLLBACK_POSSIBLE, Decoder::bool)?,
+                released: m.required(field::RELEASED, Decoder::bool)?,
+                rollback_possible: m.required(field::ROLLBACK_POSSIBLE, Decoder::bool)?,
             })
         })
     }

@@ -1,0 +1,179 @@
+//! The device's end: requests are built, signed and sealed.
+
+use alloc::vec::Vec;
+
+use keybearer_cbor::encode;
+use keybearer_crypto::{Crypto, Digest, Label, PrivateKeys, Rng, Signer};
+
+use super::license::{LicenseRequest, RequestKind};
+use super::provision::ProvisionRequest;
+use super::time::TimeRequest;
+use super::{
+    Asked, Body, DeviceIdentity, Exchange, Head, Pending, PendingLicense, PendingProvision,
+    PendingTime,
+};
+use crate::codes::LicenseKind;
+use crate::cose::encrypt::{SealContext, Shown, seal};
+use crate::cose::sign::{SignedBy, sign};
+use crate::error::LicenseError;
+use crate::ids::{LicenseId, Nonce, RequestId};
+use crate::service::Service;
+
+/// Builds a provision request, signed with the new device key itself.
+///
+/// # Errors
+/// [`LicenseError::Malformed`] and [`LicenseError::Size`] over a cap, [`LicenseError::Random`],
+/// [`LicenseError::Key`], [`LicenseError::Memory`].
+pub fn build_provision_request<C: PrivateKeys + ?Sized>(
+    crypto: &C,
+    rng: &mut dyn Rng,
+    signer: &mut dyn Signer,
+    service: &Service,
+    request: &ProvisionRequest,
+) -> Result<(Vec<u8>, PendingProvision), LicenseError> {
+    let device_key = signer.public_key();
+    let by = SignedBy::BareKey(&device_key);
+    let binding = Binding {
+        device: None,
+        license_id: None,
+    };
+    let (bytes, common) = build(crypto, rng, signer, &by, service, binding, request)?;
+    Ok((
+        bytes,
+        PendingProvision {
+            common,
+            device_key,
+            ueid: request.ueid,
+        },
+    ))
+}
+
+/// Builds a licence request.
+///
+/// # Errors
+/// As [`build_provision_request`]; [`LicenseError::Invalid`] for a key id named twice, a request
+/// that asks for nothing, a release without a usage record, or usage records of another licence.
+pub fn build_license_request<C: PrivateKeys + ?Sized>(
+    crypto: &C,
+    rng: &mut dyn Rng,
+    device: &mut DeviceIdentity<'_>,
+    service: &Service,
+    request: &LicenseRequest,
+) -> Result<(Vec<u8>, PendingLicense), LicenseError> {
+    let by = SignedBy::Chain(device.chain);
+    let binding = Binding {
+        device: Some(crypto.sha256(&[&device.chain.leaf])),
+        license_id: request.license_id(),
+    };
+    let asked = Asked::of(crypto, request)?;
+    let (bytes, common) = build(crypto, rng, device.signer, &by, service, binding, request)?;
+    Ok((bytes, PendingLicense { common, asked }))
+}
+
+impl Asked {
+    fn of<C: Crypto + ?Sized>(crypto: &C, request: &LicenseRequest) -> Result<Self, LicenseError> {
+        let session_only = request.wanted == LicenseKind::Session;
+        let (above, release) = match &request.kind {
+            RequestKind::Acquire => (None, None),
+            RequestKind::Renew(license) => (Some(license.sequence), None),
+            RequestKind::Release(license) => {
+                let record = license.usage.last().ok_or(LicenseError::Invalid)?;
+                (None, Some(record.digest(crypto)?))
+            }
+        };
+        Ok(Self {
+            session_only,
+            above,
+            release,
+        })
+    }
+}
+
+/// Builds a time request.
+///
+/// # Errors
+/// As [`build_provision_request`].
+pub fn build_time_request<C: PrivateKeys + ?Sized>(
+    crypto: &C,
+    rng: &mut dyn Rng,
+    device: &mut DeviceIdentity<'_>,
+    service: &Service,
+    request: &TimeRequest,
+) -> Result<(Vec<u8>, PendingTime), LicenseError> {
+    let by = SignedBy::Chain(device.chain);
+    let binding = Binding {
+        device: Some(crypto.sha256(&[&device.chain.leaf])),
+        license_id: None,
+    };
+    let (bytes, common) = build(crypto, rng, device.signer, &by, service, binding, request)?;
+    Ok((bytes, PendingTime { common }))
+}
+
+/// What the answer's key schedule will name beside the request itself.
+struct Binding {
+    device: Option<Digest>,
+    license_id: Option<LicenseId>,
+}
+
+fn build<B: Body, C: PrivateKeys + ?Sized>(
+    crypto: &C,
+    rng: &mut dyn Rng,
+    signer: &mut dyn Signer,
+    by: &SignedBy<'_>,
+    service: &Service,
+    binding: Binding,
+    request: &B,
+) -> Result<(Vec<u8>, Pending), LicenseError> {
+    request.check()?;
+    let (agreement, agreement_key) = crypto
+        .generate(rng)
+        .map_err(|error| LicenseError::from_crypto(error, LicenseError::Random))?;
+    let head = Head {
+        audience: service.digest,
+        request_id: RequestId::random(rng)?,
+        agreement_key,
+        nonce: if B::NONCE {
+            Some(Nonce::random(rng)?)
+        } else {
+            None
+        },
+    };
+    let payload = encode(B::CAP, |e| {
+        e.map(|m| {
+            head.encode_registered(m, request.challenge())?;
+            request.encode_registered(m)?;
+            head.encode_private(m)?;
+            request.encode_private(m)
+        })
+    })?;
+    let signed = sign(signer, B::KIND, by, None, &payload)?;
+    let context = SealContext {
+        label: Label::Request,
+        request_id: &head.request_id,
+        license_id: None,
+        request: None,
+        device: None,
+    };
+    let shown = Shown {
+        request_id: true,
+        license_id: false,
+    };
+    let recipient = &service.claims.agreement_key;
+    let bytes = seal(crypto, rng, recipient, &context, &shown, &signed, B::CAP)?;
+    let exchange = Exchange {
+        request_id: head.request_id,
+        request_digest: crypto.sha256(&[&signed]),
+        agreement_key,
+        device: binding.device,
+        license_id: binding.license_id,
+        nonce: head.nonce,
+    };
+    Ok((
+        bytes,
+        Pending {
+            exchange,
+            agreement,
+            service: service.clone(),
+        },
+    ))
+}
