@@ -256,3 +256,6 @@ impl<'a> Iterator for Boxes<'a> {
         Some(next)
     }
 }
+
+#[cfg(test)]
+mod tests;

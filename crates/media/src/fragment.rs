@@ -103,6 +103,3 @@ pub(crate) fn sequence_number(mfhd: &Mp4Box<'_>) -> Result<u32, MediaError> {
     cursor.known_version(0)?;
     cursor.u32()
 }
-
-#[cfg(test)]
-mod tests;

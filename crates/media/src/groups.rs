@@ -50,3 +50,6 @@ fn assigns_samples(found: &Mp4Box<'_>) -> Result<bool, MediaError> {
         _ => Ok(true),
     }
 }
+
+#[cfg(test)]
+mod tests;

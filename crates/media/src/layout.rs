@@ -350,3 +350,6 @@ fn decode_time_of(tfdt: &Mp4Box<'_>) -> Result<u64, MediaError> {
     let (version, _) = cursor.known_version(1)?;
     cursor.versioned(version)
 }
+
+#[cfg(test)]
+mod tests;

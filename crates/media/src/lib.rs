@@ -63,6 +63,8 @@ mod pssh;
 mod reader;
 mod sample;
 mod sample_entry;
+#[cfg(test)]
+mod testing;
 mod tree;
 
 pub use clear::{ClearWriter, clear_init};

@@ -223,3 +223,6 @@ pub(crate) fn scheme(code: FourCc) -> Option<Scheme> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

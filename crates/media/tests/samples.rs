@@ -75,13 +75,15 @@ fn kid(hex: &str) -> KeyId {
     hex::decode(hex).unwrap().try_into().unwrap()
 }
 
-/// Decrypts a file as an application would, giving the clear file and the sizes and durations of the
-/// samples of each track.
+/// Size and duration of each sample of a track.
+type Table = Vec<(u32, u32)>;
+
+/// Decrypts a file as an application would, giving the clear file and the table of each track.
 fn decrypt(
     file: &[u8],
     keys: &HashMap<KeyId, ContentKey>,
     limit: BatchLimit,
-) -> Result<(Vec<u8>, Vec<Vec<(u32, u32)>>), MediaError> {
+) -> Result<(Vec<u8>, Vec<Table>), MediaError> {
     let mut reader = MediaReader::open(file)?;
     let mut tables = vec![Vec::new(); reader.presentation().tracks.len()];
     let mut writer = ClearWriter::start(Vec::new(), &reader)?;
