@@ -1,15 +1,56 @@
 //! What the builder of the trusted application fixes at build time.
 
+use keybearer_core::{Anchors, Config};
+use keybearer_crypto::Digest;
+use keybearer_license::{Isolation, Version};
+use keybearer_rules::Level;
+
 /// Trust anchors this trusted application accepts: SHA-256 digests of operators' root keys.
 ///
 /// `KEYBEARER_TA_ANCHORS` at build time: digests in hexadecimal, separated by commas. Without it
 /// the list is empty and the application provisions with nobody: an anchor never comes from
 /// outside the signed image.
-pub const ANCHORS: [[u8; 32]; count(ANCHOR_LIST)] = parse(ANCHOR_LIST);
+pub const ANCHORS: &[Digest] = &parse::<{ count(ANCHOR_LIST) }>(ANCHOR_LIST);
 
 /// True for development builds (`KEYBEARER_TA_DEBUG=1` at build time). Every licence request says
 /// so, and a service that is not marked as a test service refuses it.
 pub const DEBUG: bool = is_set(option_env!("KEYBEARER_TA_DEBUG"));
+
+/// Largest media of one call in bytes: heap, code and twice the media (as input and as output)
+/// share 16 MiB of address space on OP-TEE's usual configuration.
+const MAX_MEDIA: u32 = 4 * 1024 * 1024;
+
+/// What the core shall say about this build.
+#[must_use]
+pub fn config() -> Config {
+    Config {
+        level: Level::Medium,
+        isolation: Isolation::Tee,
+        debug: DEBUG,
+        ta_version: Some(VERSION),
+        anchors: Anchors::Fixed(ANCHORS),
+        max_media: MAX_MEDIA,
+        oem: None,
+        // OP-TEE's attestation is absent from its usual configuration: a device is certified by a
+        // factory token that names its key.
+        measurement: None,
+        attestation: None,
+    }
+}
+
+/// Version of the trusted application.
+const VERSION: Version = Version {
+    major: number(env!("CARGO_PKG_VERSION_MAJOR")),
+    minor: number(env!("CARGO_PKG_VERSION_MINOR")),
+    patch: number(env!("CARGO_PKG_VERSION_PATCH")),
+};
+
+const fn number(text: &str) -> u16 {
+    match u16::from_str_radix(text, 10) {
+        Ok(number) => number,
+        Err(_) => panic!("a part of the version exceeds 65535"),
+    }
+}
 
 const ANCHOR_LIST: &[u8] = match option_env!("KEYBEARER_TA_ANCHORS") {
     Some(list) => list.as_bytes(),
@@ -25,12 +66,12 @@ const fn count(list: &[u8]) -> usize {
 }
 
 /// Reads a list; a build with a malformed one stops here.
-const fn parse<const N: usize>(list: &[u8]) -> [[u8; 32]; N] {
+const fn parse<const N: usize>(list: &[u8]) -> [Digest; N] {
     assert!(
         list.is_empty() || list.len() % (DIGITS + 1) == DIGITS,
         "KEYBEARER_TA_ANCHORS: 64 hexadecimal digits an anchor, separated by single commas"
     );
-    let mut anchors = [[0; 32]; N];
+    let mut anchors = [Digest([0; 32]); N];
     let mut at = 0;
     while at < list.len() {
         let (anchor, digit) = (at / (DIGITS + 1), at % (DIGITS + 1));
@@ -40,7 +81,7 @@ const fn parse<const N: usize>(list: &[u8]) -> [[u8; 32]; N] {
                 "KEYBEARER_TA_ANCHORS: a comma between two anchors"
             );
         } else {
-            let byte = &mut anchors[anchor][digit / 2];
+            let byte = &mut anchors[anchor].0[digit / 2];
             *byte = *byte << 4 | nibble(list[at]);
         }
         at += 1;

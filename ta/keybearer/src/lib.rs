@@ -12,6 +12,7 @@ extern crate alloc;
 pub mod config;
 pub mod instance;
 pub mod params;
+pub mod platform;
 pub mod serve;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use optee_utee::{ErrorKind, FromRawParameters, RawParamTypes, RawParams, Result,
 
 /// The only type word a command may have: request in, response out, media in, media out.
 ///
-/// GlobalPlatform TEE Internal Core API 1.3.1, section 4.3.1: four bits a parameter, the rest zero.
+/// GlobalPlatform TEE Internal Core API 1.3.1, section 4.3.6.1: four bits a parameter, the rest zero.
 pub const COMMAND_TYPES: RawParamTypes = raw::TEE_PARAM_TYPE_MEMREF_INPUT
     | raw::TEE_PARAM_TYPE_MEMREF_OUTPUT << 4
     | raw::TEE_PARAM_TYPE_MEMREF_INPUT << 8

@@ -5,10 +5,9 @@
 
 use crate::params::{CommandSlots, SharedInput, SharedOutput};
 use alloc::vec::Vec;
-use keybearer_wire::{
-    Status, encode_status, fallback_response,
-    limits::{MAX_REQUEST, MAX_RESPONSE},
-};
+use core::ops::Deref;
+use keybearer_core::{Media, MediaError};
+use keybearer_wire::{Status, encode_status, fallback_response, limits::MAX_REQUEST};
 use optee_utee::{ErrorKind, Result};
 
 /// The media of a call: protected bytes to read, room for clear ones. Both may be the same memory,
@@ -19,48 +18,38 @@ pub struct SharedMedia<'s, 'a> {
     written: usize,
 }
 
-impl SharedMedia<'_, '_> {
-    /// Bytes that came in.
-    #[must_use]
-    pub fn input_len(&self) -> usize {
+impl Media for SharedMedia<'_, '_> {
+    fn input_len(&self) -> usize {
         self.input.len()
     }
 
-    /// Bytes that may go out.
-    #[must_use]
-    pub fn output_len(&self) -> usize {
+    fn output_len(&self) -> usize {
         self.output.capacity()
     }
 
-    /// Copies protected bytes from `offset` on.
-    ///
-    /// # Errors
-    /// `BadParameters` outside the slot.
-    pub fn read(&self, offset: usize, to: &mut [u8]) -> Result<()> {
-        self.input.read(offset, to)
+    fn read(&mut self, offset: usize, into: &mut [u8]) -> core::result::Result<(), MediaError> {
+        self.input.read(offset, into).map_err(|_| MediaError)
     }
 
-    /// Copies clear bytes out to `offset`.
-    ///
-    /// # Errors
-    /// `ShortBuffer` outside the slot.
-    pub fn write(&mut self, offset: usize, from: &[u8]) -> Result<()> {
-        self.output.write(offset, from)?;
+    fn write(&mut self, offset: usize, from: &[u8]) -> core::result::Result<(), MediaError> {
+        self.output.write(offset, from).map_err(|_| MediaError)?;
         self.written = self.written.max(offset.saturating_add(from.len()));
         Ok(())
     }
 }
 
-/// Runs one command: `core` gets a private copy of the request, and the media.
+/// Runs one command whose response takes at most `room` bytes: `core` gets a private copy of the
+/// request, and the media.
 ///
 /// A refusal is a response like any other. The host learns how far the clear media reaches; after
 /// a refusal that is nowhere, because the core refuses before it writes.
 ///
 /// # Errors
 /// `ShortBuffer` when the response slot has not even room for a refusal.
-pub fn serve(
+pub fn serve<R: Deref<Target = [u8]>>(
     slots: &mut CommandSlots<'_>,
-    core: impl FnOnce(&[u8], &mut SharedMedia<'_, '_>) -> Vec<u8>,
+    room: usize,
+    core: impl FnOnce(&[u8], &mut SharedMedia<'_, '_>) -> R,
 ) -> Result<()> {
     let CommandSlots {
         request,
@@ -68,8 +57,8 @@ pub fn serve(
         media_in,
         media_out,
     } = slots;
-    // Any answer fits in this much, so no command does its work and then cannot say so.
-    if response.capacity() < MAX_RESPONSE {
+    // No command does its work and then cannot say so.
+    if response.capacity() < room {
         return refuse(response, Status::ResponseTooSmall);
     }
     if request.len() > MAX_REQUEST {

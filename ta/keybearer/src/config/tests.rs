@@ -10,15 +10,23 @@ fn hex(bytes: &[u8]) -> String {
 #[test]
 fn an_empty_list_trusts_nobody() {
     assert_eq!(count(b""), 0);
-    assert_eq!(parse::<0>(b""), [[0; 32]; 0]);
+    assert!(parse::<0>(b"").is_empty());
 }
 
 #[test]
 fn digests_come_out_as_they_went_in() {
-    let digests: Vec<[u8; 32]> = (0..3)
-        .map(|i| core::array::from_fn(|at| (at * 7 + i * 91).to_le_bytes()[0]))
+    let digests: Vec<Digest> = (0..3)
+        .map(|i| {
+            Digest(core::array::from_fn(|at| {
+                (at * 7 + i * 91).to_le_bytes()[0]
+            }))
+        })
         .collect();
-    let list = digests.iter().map(|d| hex(d)).collect::<Vec<_>>().join(",");
+    let list = digests
+        .iter()
+        .map(|d| hex(&d.0))
+        .collect::<Vec<_>>()
+        .join(",");
     assert_eq!(count(list.as_bytes()), 3);
     assert_eq!(parse::<3>(list.as_bytes()), digests[..]);
     assert_eq!(parse::<3>(list.to_uppercase().as_bytes()), digests[..]);

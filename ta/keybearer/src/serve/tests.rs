@@ -7,7 +7,7 @@ use crate::{
     params::COMMAND_TYPES,
     shared_memory::{SharedMemory, memref},
 };
-use keybearer_wire::{body::Empty, decode_response};
+use keybearer_wire::{body::Empty, decode_response, limits::MAX_RESPONSE};
 use optee_utee::FromRawParameters;
 use std::{vec, vec::Vec};
 
@@ -40,7 +40,7 @@ impl Host {
         ];
         // SAFETY: four memory references to live memory.
         let mut slots = unsafe { CommandSlots::from_raw(COMMAND_TYPES, &mut params) }?;
-        serve(&mut slots, core)?;
+        serve(&mut slots, MAX_RESPONSE, core)?;
         // SAFETY: still memory references.
         let [response, media] = [1, 3].map(|i| unsafe { params[i].memref.size });
         Ok((self.response[..response].to_vec(), media))
@@ -110,7 +110,10 @@ fn a_claimed_size_beyond_all_memory_is_not_believed() {
     ];
     // SAFETY: four memory references; the first one's size is a lie that must not be acted upon.
     let mut slots = unsafe { CommandSlots::from_raw(COMMAND_TYPES, &mut params) }.unwrap();
-    serve(&mut slots, |_, _| unreachable!("the core must not see it")).unwrap();
+    serve(&mut slots, 3, |_, _| -> Vec<u8> {
+        unreachable!("the core must not see it")
+    })
+    .unwrap();
     // SAFETY: still a memory reference.
     let len = unsafe { params[1].memref.size };
     let refusal = decode_response::<Empty>(&response[..len]).unwrap();

@@ -1,0 +1,91 @@
+//! Entry points of the key TA.
+
+#![no_std]
+#![no_main]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    unsafe_op_in_unsafe_fn,
+    reason = "what the entry point macros write is theirs"
+)]
+
+extern crate alloc;
+
+use keybearer_core::{ClientId, Core, response_limit};
+use keybearer_ta::{
+    config::config,
+    instance::Instance,
+    params::{CommandSlots, NoSlots},
+    platform::{GlobalPlatform, parts},
+    serve::serve,
+};
+use optee_utee::{
+    ErrorKind, Result, raw, ta_close_session, ta_create, ta_destroy, ta_invoke_command,
+    ta_open_session,
+};
+
+/// One core for all sessions; it keeps them apart by client.
+static CORE: Instance<Core<GlobalPlatform>> = Instance::new();
+
+/// Runs `f` with the core.
+fn with_core<R>(f: impl FnOnce(&mut Core<GlobalPlatform>) -> R) -> Result<R> {
+    CORE.with(|core| core.as_mut().map(f))
+        .ok_or(ErrorKind::Busy)?
+        .ok_or(ErrorKind::BadState.into())
+}
+
+/// What a session of the TEE is to the core.
+#[derive(Default)]
+struct Connection(Option<ClientId>);
+
+#[ta_create]
+fn create() -> Result<()> {
+    let parts = parts().map_err(|_| ErrorKind::Generic)?;
+    let core = Core::new(parts, config()).map_err(|_| ErrorKind::OutOfMemory)?;
+    CORE.with(|slot| *slot = Some(core))
+        .ok_or(ErrorKind::Busy.into())
+}
+
+#[ta_destroy]
+fn destroy() {
+    CORE.with(Option::take);
+}
+
+#[ta_open_session]
+fn open(_: &mut NoSlots, connection: &mut Connection) -> Result<()> {
+    connection.0 = Some(with_core(Core::connect)?);
+    Ok(())
+}
+
+#[ta_close_session]
+fn close(connection: &mut Connection) {
+    if let Some(client) = connection.0.take() {
+        // Without a core there is nothing left to free.
+        let _ = with_core(|core| core.disconnect(client));
+    }
+}
+
+#[ta_invoke_command]
+fn invoke(connection: &mut Connection, command: u32, slots: &mut CommandSlots<'_>) -> Result<()> {
+    let client = connection.0.ok_or(ErrorKind::BadState)?;
+    with_core(|core| {
+        serve(slots, response_limit(command), |request, media| {
+            core.call(client, command, request, media)
+        })
+    })?
+}
+
+/// A panic is a mistake in here and must not become a message to the host: the TEE ends the
+/// instance and with it every key.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // SAFETY: may be called at any time; does not return.
+    unsafe { raw::TEE_Panic(0) };
+    loop {}
+}
+
+/// The signed header, the heap and the properties, written by the build script.
+mod header {
+    #![allow(unused_qualifications, reason = "generated")]
+    include!(concat!(env!("OUT_DIR"), "/user_ta_header.rs"));
+}
