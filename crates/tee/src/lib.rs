@@ -33,6 +33,12 @@ pub trait Tee: Send + Sync {
     fn connect(&self) -> Result<Box<dyn TeeSession>, TeeError>;
 }
 
+impl std::fmt::Debug for dyn Tee + '_ {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Tee").field(&self.info()).finish()
+    }
+}
+
 /// Media of one call.
 #[derive(Debug)]
 pub enum Media<'a> {
