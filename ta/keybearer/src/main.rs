@@ -86,6 +86,10 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 
 /// The signed header, the heap and the properties, written by the build script.
 mod header {
-    #![allow(unused_qualifications, reason = "generated")]
+    #![allow(
+        unused_qualifications,
+        clippy::undocumented_unsafe_blocks,
+        reason = "generated"
+    )]
     include!(concat!(env!("OUT_DIR"), "/user_ta_header.rs"));
 }
