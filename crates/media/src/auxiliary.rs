@@ -11,6 +11,7 @@ use keybearer_cenc::Subsample;
 
 use crate::boxes::Mp4Box;
 use crate::cursor::{Cursor, to_u64};
+use crate::limits;
 use crate::{Expected, FourCc, Iv, IvSource, MediaError, Sample, protection};
 
 /// `senc` flag: each sample has a subsample table.
@@ -40,6 +41,8 @@ pub(crate) struct AuxiliaryContext<'a> {
     pub(crate) traf: Mp4Box<'a>,
     /// Where the track's IVs come from.
     pub(crate) iv: IvSource,
+    /// Most subsamples that are taken.
+    pub(crate) subsamples: usize,
 }
 
 /// Whether a `saiz` or `saio` is about protection: other uses name a type of their own.
@@ -79,13 +82,13 @@ impl AuxiliaryBoxes<'_> {
             (Some(senc), sizes, offsets) => {
                 apply_senc(senc, sizes, offsets, context, samples, subsamples)
             }
-            (None, Some(sizes), Some(offsets)) => {
+            (None, Some(sizes), Some(offsets)) if sizes.any() => {
                 apply_pointed(&sizes, &offsets, context, samples, subsamples)
             }
             (None, Some(sizes), None) if sizes.any() => Err(context.traf.missing(FourCc::SAIO)),
             (None, None, Some(_)) => Err(context.traf.missing(FourCc::SAIZ)),
             // Nothing said of any sample: whole samples under the constant IV, or a hole in the file.
-            (None, _, None) => {
+            (None, _, _) => {
                 let IvSource::Constant(iv) = context.iv else {
                     if samples.is_empty() {
                         return Ok(());
@@ -116,42 +119,30 @@ fn apply_senc(
     cursor.skip(8)?;
     let table = cursor.bytes(cursor.remaining())?;
     let mut cursor = Cursor::over(table, senc.kind, senc.offset);
-    let position = |cursor: &Cursor<'_>| table.len().saturating_sub(cursor.remaining());
-    let mut any = false;
-    for (index, sample) in samples.iter_mut().enumerate() {
-        let before = cursor.remaining();
-        read_entry(&mut cursor, context.iv, uses_subsamples, sample, subsamples)?;
-        let size = before.saturating_sub(cursor.remaining());
-        any |= size != 0;
-        if let Some(sizes) = &sizes {
-            sizes.compare(index, size)?;
+    let groups = match &offsets {
+        Some(offsets) => offsets.groups(context.runs, samples.len())?,
+        None => vec![(None, 0..samples.len())],
+    };
+    let mut index = 0_usize;
+    for (offset, group) in groups {
+        let start = table.len().saturating_sub(cursor.remaining());
+        for sample in samples.get_mut(group).unwrap_or_default() {
+            let before = cursor.remaining();
+            read_entry(&mut cursor, context, uses_subsamples, sample, subsamples)?;
+            if let Some(sizes) = &sizes {
+                sizes.compare(index, before.saturating_sub(cursor.remaining()))?;
+            }
+            index = index.saturating_add(1);
         }
-    }
-    // `saio` must lead to the same bytes, be it to this very table or to a copy of it.
-    if let Some(offsets) = offsets.filter(|_| any) {
-        let groups = offsets.groups(context.runs, samples.len())?;
-        let mut again = Cursor::over(table, senc.kind, senc.offset);
-        let mut ignored = Vec::new();
-        for (offset, group) in groups {
-            let start = position(&again);
-            for sample in samples.get_mut(group).unwrap_or_default() {
-                let mut copy = *sample;
-                ignored.clear();
-                read_entry(
-                    &mut again,
-                    context.iv,
-                    uses_subsamples,
-                    &mut copy,
-                    &mut ignored,
-                )?;
-            }
-            let wanted = table.get(start..position(&again)).unwrap_or_default();
-            let found = pointed(context, offset)
-                .and_then(|at| context.fragment.get(at..at.checked_add(wanted.len())?));
-            if found != Some(wanted) {
-                let expected = Expected::Words("the place of what 'senc' says");
-                return Err(offsets.source.invalid("offset", offset, expected));
-            }
+        // `saio` must lead to the same bytes, be it to this very table or to a copy of it.
+        let end = table.len().saturating_sub(cursor.remaining());
+        let wanted = table.get(start..end).unwrap_or_default();
+        if let (Some(offset), Some(offsets)) = (offset, &offsets)
+            && !wanted.is_empty()
+            && pointed(context, offset, wanted.len()) != Some(wanted)
+        {
+            let expected = Expected::Words("the place of what 'senc' says");
+            return Err(offsets.source.invalid("offset", offset, expected));
         }
     }
     cursor.finish()
@@ -170,47 +161,44 @@ fn apply_pointed(
     };
     let saio = &offsets.source;
     for (offset, group) in offsets.groups(context.runs, samples.len())? {
-        let first = group.start;
-        let mut at = pointed(context, offset);
-        for (number, sample) in samples
+        let sizes = group.clone().map(|sample| usize::from(sizes.get(sample)));
+        let offset = offset.unwrap_or(0);
+        let bytes = pointed(context, offset, sizes.clone().sum()).ok_or_else(|| {
+            let expected = Expected::Words("a place inside the fragment");
+            saio.invalid("offset", offset, expected)
+        })?;
+        let mut group_bytes = Cursor::over(bytes, saio.kind, saio.offset);
+        for (sample, size) in samples
             .get_mut(group)
             .unwrap_or_default()
             .iter_mut()
-            .enumerate()
+            .zip(sizes)
         {
-            let size = usize::from(sizes.get(first.saturating_add(number)));
-            let end = at.and_then(|at| at.checked_add(size));
-            let bytes = at
-                .zip(end)
-                .and_then(|(at, end)| context.fragment.get(at..end));
-            let Some(bytes) = bytes else {
-                let expected = Expected::Words("a place inside the fragment");
-                return Err(saio.invalid("offset", offset, expected));
-            };
-            at = end;
-            let mut cursor = Cursor::over(bytes, saio.kind, saio.offset);
-            read_entry(&mut cursor, context.iv, size > iv_bytes, sample, subsamples)?;
+            let entry = group_bytes.bytes(size)?;
+            let mut cursor = Cursor::over(entry, saio.kind, saio.offset);
+            read_entry(&mut cursor, context, size > iv_bytes, sample, subsamples)?;
             cursor.finish()?;
         }
     }
     Ok(())
 }
 
-/// An offset of `saio` as an index into the fragment.
-fn pointed(context: &AuxiliaryContext<'_>, offset: u64) -> Option<usize> {
-    let at = i128::from(context.base).checked_add(offset.into())?;
-    usize::try_from(at).ok()
+/// The bytes that an offset of `saio` leads to.
+fn pointed<'a>(context: &AuxiliaryContext<'a>, offset: u64, size: usize) -> Option<&'a [u8]> {
+    let start = i128::from(context.base).checked_add(offset.into())?;
+    let start = usize::try_from(start).ok()?;
+    context.fragment.get(start..start.checked_add(size)?)
 }
 
 /// `CencSampleAuxiliaryDataFormat`, ISO/IEC 23001-7 section 7.2.
 fn read_entry(
     cursor: &mut Cursor<'_>,
-    iv: IvSource,
+    context: &AuxiliaryContext<'_>,
     has_subsamples: bool,
     sample: &mut Sample,
     subsamples: &mut Vec<Subsample>,
 ) -> Result<(), MediaError> {
-    sample.iv = match iv {
+    sample.iv = match context.iv {
         IvSource::None => Iv::NONE,
         IvSource::Constant(iv) => iv,
         // The size is 8 or 16, checked with `tenc`.
@@ -223,24 +211,32 @@ fn read_entry(
     if count == 0 && sample.size != 0 {
         return Err(cursor.invalid("subsample_count", 0, Expected::AtLeast(1)));
     }
-    let table = cursor.bytes(usize::from(count).saturating_mul(SUBSAMPLE_BYTES))?;
     let first = subsamples.len();
+    let field = "number of subsamples in the fragment";
+    let last = first.saturating_add(count.into());
+    limits::within(
+        last,
+        context.subsamples,
+        field,
+        context.traf.kind,
+        context.traf.offset,
+    )?;
+    let table = cursor.bytes(usize::from(count).saturating_mul(SUBSAMPLE_BYTES))?;
     let mut total = 0_u64;
     for [c1, c0, p3, p2, p1, p0] in table.as_chunks::<SUBSAMPLE_BYTES>().0 {
-        let clear = u16::from_be_bytes([*c1, *c0]).into();
+        let clear = u32::from_be_bytes([0, 0, *c1, *c0]);
         let protected = u32::from_be_bytes([*p3, *p2, *p1, *p0]);
         // At most 65,535 sums of 32 and 16 bits.
-        total = total.saturating_add(clear).saturating_add(protected.into());
-        subsamples.push(Subsample {
-            clear: u16::from_be_bytes([*c1, *c0]).into(),
-            protected,
-        });
+        total = total
+            .saturating_add(clear.into())
+            .saturating_add(protected.into());
+        subsamples.push(Subsample { clear, protected });
     }
     if total != u64::from(sample.size) {
         let expected = Expected::Exactly(sample.size.into());
         return Err(cursor.invalid("sum of the sizes of a sample's subsamples", total, expected));
     }
-    // Tables of six bytes an entry in memory: far below 32 bits of them.
+    // Below the limit, which is far below 32 bits.
     sample.first_subsample = u32::try_from(first).unwrap_or(u32::MAX);
     sample.subsamples = count.into();
     Ok(())
@@ -311,8 +307,12 @@ impl<'a> Sizes<'a> {
 struct Offsets<'a> {
     source: Mp4Box<'a>,
     version: u8,
+    count: u32,
     table: &'a [u8],
 }
+
+/// Samples and where `saio` says that their information starts.
+type Group = (Option<u64>, Range<usize>);
 
 impl<'a> Offsets<'a> {
     fn parse(source: &Mp4Box<'a>) -> Result<Self, MediaError> {
@@ -321,49 +321,34 @@ impl<'a> Offsets<'a> {
         let width = if version == 0 { 4 } else { 8 };
         let table = cursor.bytes(cursor.remaining())?;
         if u64::from(count).checked_mul(width) != Some(to_u64(table.len())) {
-            // `width` is 4 or 8.
-            let expected = Expected::Exactly(to_u64(table.len()).checked_div(width).unwrap_or(0));
+            let expected = Expected::Words("the number of entries");
             return Err(source.invalid("entry_count", count.into(), expected));
         }
         Ok(Self {
             source: *source,
             version,
+            count,
             table,
         })
     }
 
-    /// The samples for which each offset stands: one offset for all, or one for each `trun`.
-    fn groups(
-        &self,
-        runs: &[Range<usize>],
-        samples: usize,
-    ) -> Result<Vec<(u64, Range<usize>)>, MediaError> {
-        let offsets: Vec<u64> = if self.version == 0 {
-            let (entries, _) = self.table.as_chunks();
-            entries
-                .iter()
-                .map(|entry| u32::from_be_bytes(*entry).into())
-                .collect()
-        } else {
-            self.table
-                .as_chunks()
-                .0
-                .iter()
-                .map(|entry| u64::from_be_bytes(*entry))
-                .collect()
-        };
-        match offsets.as_slice() {
-            [] if samples == 0 => Ok(Vec::new()),
-            [all] => Ok(vec![(*all, 0..samples)]),
-            each if each.len() == runs.len() => {
-                Ok(each.iter().copied().zip(runs.iter().cloned()).collect())
-            }
-            other => {
-                let found = to_u64(other.len());
+    /// The samples for which each offset stands: one offset for all, or one for each `trun`. An empty
+    /// table leads nowhere.
+    fn groups(&self, runs: &[Range<usize>], samples: usize) -> Result<Vec<Group>, MediaError> {
+        let all = 0..samples;
+        let ranges = match self.count {
+            0 => return Ok(vec![(None, all)]),
+            1 => core::slice::from_ref(&all),
+            count if usize::try_from(count) == Ok(runs.len()) => runs,
+            count => {
                 let expected = Expected::Words("1 or the number of 'trun'");
-                Err(self.source.invalid("entry_count", found, expected))
+                return Err(self.source.invalid("entry_count", count.into(), expected));
             }
-        }
+        };
+        let mut table = Cursor::over(self.table, self.source.kind, self.source.offset);
+        let entry =
+            |range: &Range<usize>| Ok((Some(table.versioned(self.version)?), range.clone()));
+        ranges.iter().map(entry).collect()
     }
 }
 

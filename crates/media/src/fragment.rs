@@ -5,6 +5,7 @@ use core::ops::Range;
 use crate::boxes::{Mp4Box, once};
 use crate::cursor::Cursor;
 use crate::layout::{FragmentBytes, Layout};
+use crate::limits::{self, MAX_TRACK_FRAGMENTS};
 use crate::{FourCc, MediaError, Presentation, Pssh, TrackFragment};
 
 /// One fragment: `moof`, `mdat` and what lies between them, in one buffer, with its sample tables.
@@ -52,7 +53,7 @@ impl Fragment {
         &self.tracks
     }
 
-    /// The media data, in which [`Sample::range`] counts.
+    /// The media data, in which [`Sample::range`](crate::Sample::range) counts.
     #[must_use]
     pub fn media(&self) -> &[u8] {
         self.buffer.get(self.moof..).unwrap_or_default()
@@ -87,8 +88,12 @@ impl Fragment {
             let child = child?;
             match child.kind {
                 FourCc::MFHD => once(&mut sequence, child)?,
-                FourCc::TRAF => self.tracks.push(layout.track_fragment(&child)?),
-                FourCc::PSSH => self.pssh.push(Pssh::parse(&child)?),
+                FourCc::TRAF => {
+                    self.tracks.push(layout.track_fragment(&child)?);
+                    let (found, limit) = (self.tracks.len(), MAX_TRACK_FRAGMENTS);
+                    limits::within(found, limit, "number in one box", child.kind, child.offset)?;
+                }
+                FourCc::PSSH => Pssh::parse_into(&mut self.pssh, &child)?,
                 _ => {}
             }
         }

@@ -5,12 +5,9 @@ use core::ops::Range;
 
 use crate::auxiliary::{self, AuxiliaryBoxes, AuxiliaryContext};
 use crate::boxes::{Mp4Box, once};
-use crate::cursor::{Cursor, to_u64};
+use crate::cursor::Cursor;
+use crate::limits::{self, MAX_RUNS, MAX_SAMPLES, MAX_SUBSAMPLES};
 use crate::{Expected, FourCc, Iv, MediaError, Presentation, Sample, Track, TrackFragment, groups};
-
-/// Samples in one fragment, over all tracks. A run can state any number of samples in a few bytes, so
-/// this, and not the size of the file, bounds the memory for their descriptions: less than 8 MB.
-const MAX_SAMPLES: usize = 100_000;
 
 // tfhd flags.
 const BASE_DATA_OFFSET: u32 = 0x1;
@@ -114,8 +111,10 @@ pub(crate) struct Layout<'a> {
     fragment: FragmentBytes<'a>,
     /// End of the previous track fragment's data: where the next one starts if nothing else is said.
     previous_end: i64,
-    /// Samples so far.
+    /// Samples, subsamples and runs so far.
     samples: usize,
+    subsamples: usize,
+    truns: usize,
     /// Data of each run, to see whether any two overlap, with the offset of its `trun`.
     runs: Vec<(Range<i64>, u64)>,
 }
@@ -127,6 +126,8 @@ impl<'a> Layout<'a> {
             fragment,
             previous_end: 0,
             samples: 0,
+            subsamples: 0,
+            truns: 0,
             runs: Vec::new(),
         }
     }
@@ -154,7 +155,12 @@ impl<'a> Layout<'a> {
             let child = child?;
             match child.kind {
                 FourCc::TFDT => once(&mut decode_time, child)?,
-                FourCc::TRUN => runs.push(child),
+                FourCc::TRUN => {
+                    runs.push(child);
+                    self.truns = self.truns.saturating_add(1);
+                    let field = "number in one fragment";
+                    limits::within(self.truns, MAX_RUNS, field, child.kind, child.offset)?;
+                }
                 // Without protection these say nothing that concerns anyone here.
                 _ if track.protection().is_none() => {}
                 FourCc::SENC => once(&mut boxes.senc, child)?,
@@ -190,8 +196,10 @@ impl<'a> Layout<'a> {
                 runs: &run_samples,
                 traf: *traf,
                 iv: protection.iv,
+                subsamples: MAX_SUBSAMPLES.saturating_sub(self.subsamples),
             };
             boxes.apply(&context, &mut samples, &mut subsamples)?;
+            self.subsamples = self.subsamples.saturating_add(subsamples.len());
         } else if let Some(senc) = &boxes.senc {
             let (count, _) = auxiliary::senc_sample_count(senc)?;
             if count != 0 {
@@ -239,15 +247,8 @@ impl<'a> Layout<'a> {
         let mut run = RunHeader::parse(trun)?;
         let count = usize::try_from(run.count).unwrap_or(usize::MAX);
         self.samples = self.samples.saturating_add(count);
-        if self.samples > MAX_SAMPLES {
-            return Err(MediaError::TooLarge {
-                kind: trun.kind,
-                offset: trun.offset,
-                field: "number of samples in the fragment",
-                found: to_u64(self.samples),
-                limit: to_u64(MAX_SAMPLES),
-            });
-        }
+        let field = "number of samples in the fragment";
+        limits::within(self.samples, MAX_SAMPLES, field, trun.kind, trun.offset)?;
         let start = match run.data_offset {
             Some(offset) => base.saturating_add(offset.into()),
             None => self.previous_end,

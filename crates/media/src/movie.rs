@@ -2,6 +2,7 @@
 
 use crate::boxes::{Boxes, Mp4Box};
 use crate::cursor::{Cursor, to_u64};
+use crate::limits::{self, MAX_ENTRIES};
 use crate::{
     Expected, FourCc, KeyId, MediaError, Protection, Pssh, SampleEntry, Unsupported, groups,
 };
@@ -133,7 +134,7 @@ impl Presentation {
                     }
                     tracks.push(track);
                 }
-                FourCc::PSSH => pssh.push(Pssh::parse(&child)?),
+                FourCc::PSSH => Pssh::parse_into(&mut pssh, &child)?,
                 _ => {}
             }
         }
@@ -227,26 +228,12 @@ pub(crate) fn description_boxes<'a>(stsd: &Mp4Box<'a>) -> Result<(u32, Boxes<'a>
     ))
 }
 
-/// Most sample entries of a track. They are larger in memory than the least a file must spend on them.
-const MAX_ENTRIES: u32 = 1024;
-
 fn sample_entries(stsd: &Mp4Box<'_>, kind: TrackKind) -> Result<Vec<SampleEntry>, MediaError> {
     let (count, boxes) = description_boxes(stsd)?;
-    if count > MAX_ENTRIES {
-        return Err(MediaError::TooLarge {
-            kind: stsd.kind,
-            offset: stsd.offset,
-            field: "entry_count",
-            found: count.into(),
-            limit: MAX_ENTRIES.into(),
-        });
-    }
+    let stated = usize::try_from(count).unwrap_or(usize::MAX);
+    limits::within(stated, MAX_ENTRIES, "entry_count", stsd.kind, stsd.offset)?;
     // One more than stated is enough to see that there are too many.
-    let boxes = boxes.take(
-        usize::try_from(count)
-            .unwrap_or(usize::MAX)
-            .saturating_add(1),
-    );
+    let boxes = boxes.take(stated.saturating_add(1));
     let entries = boxes
         .map(|entry| SampleEntry::parse(&entry?, kind))
         .collect::<Result<Vec<_>, _>>()?;

@@ -3,6 +3,7 @@
 
 use crate::boxes::{Boxes, Mp4Box, SHORT_HEADER};
 use crate::cursor::{Cursor, to_u64};
+use crate::limits::{self, MAX_PSSH};
 use crate::{Expected, FourCc, KeyId, MediaError};
 
 /// One `pssh` box.
@@ -35,6 +36,18 @@ impl Pssh {
                 Self::parse(&found)
             })
             .collect()
+    }
+
+    /// Adds one to the list of its container.
+    pub(crate) fn parse_into(list: &mut Vec<Self>, source: &Mp4Box<'_>) -> Result<(), MediaError> {
+        list.push(Self::parse(source)?);
+        limits::within(
+            list.len(),
+            MAX_PSSH,
+            "number in one box",
+            source.kind,
+            source.offset,
+        )
     }
 
     pub(crate) fn parse(source: &Mp4Box<'_>) -> Result<Self, MediaError> {

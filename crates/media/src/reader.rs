@@ -4,12 +4,9 @@ use std::io::Read;
 
 use crate::boxes::{BoxHeader, BoxSize, LONG_HEADER, Mp4Box, SHORT_HEADER};
 use crate::cursor::to_u64;
+use crate::limits::{MAX_FRAGMENT_BYTES, MAX_INIT_BYTES};
 use crate::{FourCc, Fragment, MediaError, Presentation, Unsupported};
 
-/// Most bytes of everything up to and including `moov`, together.
-pub const MAX_INIT_BYTES: u64 = 4 << 20;
-/// Most bytes of one fragment.
-pub const MAX_FRAGMENT_BYTES: u64 = 1 << 30;
 /// Memory is asked for in steps of at least this size, and never more than has arrived already.
 const STEP_BYTES: u64 = 1 << 20;
 /// Pieces in which boxes are passed on that are of no interest here.

@@ -4,7 +4,7 @@
     reason = "a panic is a failed test, and test files are small"
 )]
 
-use super::MAX_SAMPLES;
+use crate::limits::{MAX_PSSH, MAX_RUNS, MAX_SAMPLES, MAX_SUBSAMPLES, MAX_TRACK_FRAGMENTS};
 use crate::testing::{
     bx, cenc_file, encv, fragment, full, init, init_of, read, refused, refused_field, senc,
     simple_fragment, table, tenc, tfhd, trak, trex, trun, visual, words,
@@ -337,5 +337,45 @@ fn decode_times_of_both_widths_are_read() {
         let file = cenc_file(&[&simple_fragment(&[4], &[&tfdt, &senc(&[], 1)])]);
         let wanted = if version == 0 { 77 } else { (1 << 32) + 77 };
         assert_eq!(read(&file).unwrap()[0].decode_time, Some(wanted));
+    }
+}
+
+#[test]
+fn boxes_without_number_are_refused() {
+    let few = fragment(|_| bx(b"traf", &[&tfhd()]).repeat(MAX_TRACK_FRAGMENTS), &[]);
+    assert!(read(&cenc_file(&[&few])).is_ok());
+    let many = fragment(
+        |_| bx(b"traf", &[&tfhd()]).repeat(MAX_TRACK_FRAGMENTS + 1),
+        &[],
+    );
+    refused_field(&cenc_file(&[&many]), b"traf", "number in one box");
+
+    let empty = trun(0, &[]);
+    let few = fragment(|_| bx(b"traf", &[&tfhd(), &empty.repeat(MAX_RUNS)]), &[]);
+    assert!(read(&cenc_file(&[&few])).is_ok());
+    let many = fragment(
+        |_| bx(b"traf", &[&tfhd(), &empty.repeat(MAX_RUNS + 1)]),
+        &[],
+    );
+    refused_field(&cenc_file(&[&many]), b"trun", "number in one fragment");
+
+    let pssh = full(b"pssh", 0, 0, &[&[7; 16], &words(&[0])]);
+    let many = fragment(|_| pssh.repeat(MAX_PSSH + 1), &[]);
+    refused_field(&cenc_file(&[&many]), b"pssh", "number in one box");
+}
+
+#[test]
+fn subsamples_without_number_are_refused() {
+    // Each of three samples has half of what a fragment may have, of one byte each.
+    let half = vec![(0, 1); MAX_SUBSAMPLES / 2];
+    let size = half.len() as u32;
+    for (count, fits) in [(2, true), (3, false)] {
+        let tables = vec![&half[..]; count];
+        let sizes = vec![size; count];
+        let file = cenc_file(&[&simple_fragment(&sizes, &[&senc(&tables, count as u32)])]);
+        assert_eq!(read(&file).is_ok(), fits);
+        if !fits {
+            refused_field(&file, b"traf", "number of subsamples");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use proptest::prelude::*;
 
-use super::{MAX_FRAGMENT_BYTES, MAX_INIT_BYTES};
+use crate::limits::{MAX_FRAGMENT_BYTES, MAX_INIT_BYTES};
 use crate::testing::{
     bx, cenc_file, copy, encv, fragment, init, long, read, refused, senc, simple_fragment, table,
     tenc, tfhd, trun,

@@ -1,0 +1,44 @@
+//! What is taken at most. Each bounds memory where a few bytes of a file could ask for much: together
+//! they keep everything besides the bytes of a fragment below 8 MB, and are far above what real files
+//! need.
+
+use crate::cursor::to_u64;
+use crate::{FourCc, MediaError};
+
+/// Most bytes of everything up to and including `moov`, together.
+pub const MAX_INIT_BYTES: u64 = 4 << 20;
+/// Most bytes of one fragment.
+pub const MAX_FRAGMENT_BYTES: u64 = 1 << 30;
+/// Sample entries of one track.
+pub(crate) const MAX_ENTRIES: usize = 1024;
+/// `pssh` boxes in one `moov` or `moof`.
+pub(crate) const MAX_PSSH: usize = 1024;
+/// `traf` boxes in one fragment.
+pub(crate) const MAX_TRACK_FRAGMENTS: usize = 1024;
+/// `trun` boxes in one fragment.
+pub(crate) const MAX_RUNS: usize = 10_000;
+/// Samples in one fragment, over all tracks: two seconds even of uncompressed sound.
+pub(crate) const MAX_SAMPLES: usize = 100_000;
+/// Subsamples in one fragment, over all tracks.
+pub(crate) const MAX_SUBSAMPLES: usize = 100_000;
+
+/// Refuses a number above its limit; the other arguments are for the error.
+pub(crate) fn within(
+    found: usize,
+    limit: usize,
+    field: &'static str,
+    kind: FourCc,
+    offset: u64,
+) -> Result<(), MediaError> {
+    if found <= limit {
+        return Ok(());
+    }
+    let (found, limit) = (to_u64(found), to_u64(limit));
+    Err(MediaError::TooLarge {
+        kind,
+        offset,
+        field,
+        found,
+        limit,
+    })
+}
