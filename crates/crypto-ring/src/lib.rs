@@ -64,16 +64,18 @@ impl Crypto for RingCrypto {
         aad: &[u8],
         data: &mut Vec<u8>,
     ) -> Result<(), CryptoError> {
-        // Reserved before the first byte changes, so that a failure leaves the data as it was.
-        data.try_reserve_exact(AES_256_GCM.tag_len())
-            .map_err(|_| CryptoError::Memory)?;
-        aead_key(key)
-            .seal_in_place_append_tag(
+        let tag = aead_key(key)
+            .seal_in_place_separate_tag(
                 aead::Nonce::assume_unique_for_key(nonce.0),
                 Aad::from(aad),
                 data,
             )
-            .map_err(|_| CryptoError::Length)
+            .map_err(|_| CryptoError::Length)?;
+        // Only now, because growing the vector may leave a copy of it behind: by now it is sealed.
+        data.try_reserve_exact(AES_256_GCM.tag_len())
+            .map_err(|_| CryptoError::Memory)?;
+        data.extend_from_slice(tag.as_ref());
+        Ok(())
     }
 
     fn open(
@@ -125,8 +127,9 @@ impl Crypto for RingCrypto {
             .compute_public_key()
             .map_err(|_| CryptoError::Rejected)?;
         let peer = UnparsedPublicKey::new(&ECDH_P256, point::uncompressed(peer));
-        let shared = agreement::agree_ephemeral(private, &peer, |x| Secret::copied_from(&fixed(x)))
-            .map_err(|_| CryptoError::Rejected)?;
+        let shared =
+            agreement::agree_ephemeral(private, &peer, |x| Secret::taken_from(&mut fixed(x)))
+                .map_err(|_| CryptoError::Rejected)?;
         Ok((point::coordinates(public.as_ref())?, shared))
     }
 

@@ -71,12 +71,12 @@ impl Crypto for SoftCrypto {
         aad: &[u8],
         data: &mut Vec<u8>,
     ) -> Result<(), CryptoError> {
-        // Reserved before the first byte changes, so that a failure leaves the data as it was.
-        data.try_reserve_exact(TAG)
-            .map_err(|_| CryptoError::Memory)?;
         let tag = Aes256Gcm::new(key.expose().into())
             .encrypt_inout_detached((&nonce.0).into(), aad, data.as_mut_slice().into())
             .map_err(|_| CryptoError::Length)?;
+        // Only now, because growing the vector may leave a copy of it behind: by now it is sealed.
+        data.try_reserve_exact(TAG)
+            .map_err(|_| CryptoError::Memory)?;
         data.extend_from_slice(&tag);
         Ok(())
     }

@@ -86,7 +86,7 @@ pub trait Crypto {
     ///
     /// # Errors
     /// [`CryptoError::Length`] beyond the algorithm's limits, [`CryptoError::Memory`] when the tag
-    /// has no room.
+    /// has no room; `data` is then encrypted, so that growing it leaves no plaintext behind.
     fn seal(
         &self,
         key: &Secret<32>,
