@@ -1,3 +1,48 @@
-//! Reference licence server.
+//! Reference licence server: a library that `keybearer serve`, `keybearer demo` and tests embed.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | `keys` | the operator's key directory: root, issuers, service keys, certificates |
+//! | `config` | everything a server is started with, from TOML or from code |
+//! | `store` | one embedded file: contents with sealed keys, tokens, devices, answers, log |
+//! | `service` | from the bytes of a request to the bytes of an answer, once each; knows no HTTP |
+//! | `http` | two listeners: one for devices, one for the operator |
+//! | `registry` | the operator's interface in process |
+//! | `server` | starting and stopping |
+//!
+//! The server promises that a level is certified from evidence and that no setting raises one;
+//! that a licence or a denial looks the same from outside; that a request is worked on and counted
+//! once; and that content keys appear in no log, error or listing. It speaks plain HTTP: messages
+//! are sealed and signed by themselves, so TLS in front only hides who talks to whom. The admin
+//! listener needs it as soon as it leaves loopback.
+//!
+//! Not yet here: authorisation tokens (a content that needs one is denied as `token-missing`),
+//! stored licences, rotation, and the rule families of commercial systems.
 
 #![forbid(unsafe_code)]
+
+mod clock;
+mod config;
+mod crypto;
+mod error;
+mod http;
+mod keys;
+mod metrics;
+mod names;
+mod registry;
+mod server;
+mod service;
+mod store;
+
+pub use clock::{Clock, SystemClock};
+pub use config::{
+    Config, ConfigError, ContentSpec, DEFAULT_TENANT, KeySource, KeySpec, Limits, RenewalSpec,
+    Tenant, TimingSpec,
+};
+pub use error::ServerError;
+pub use keys::{Anchor, KeyDirectory, KeyError};
+pub use registry::{
+    ContentView, EnrolmentToken, FactoryToken, GeneratedKey, MintedToken, Registry, RegistryError,
+};
+pub use server::{RunningServer, Server, ShutdownHandle};
+pub use store::{DeviceView, LogEntry, LogEvent, Totals};

@@ -1,0 +1,286 @@
+//! What the operator reaches: JSON, behind a bearer token.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use keybearer_crypto::{Crypto, Digest};
+use keybearer_license::{HardwareModel, Serial};
+use keybearer_rules::Level;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::body::read_body;
+use super::problem::Problem;
+use super::public::healthz;
+use super::{App, no_store};
+use crate::config::text::{Text, TextForm};
+use crate::config::{ContentSpec, DEFAULT_TENANT};
+use crate::names::Name;
+use crate::registry::{EnrolmentToken, FactoryToken, MintedToken, Registry, RegistryError};
+
+/// Largest body, in bytes: a content with many keys.
+const MAX_BODY: usize = 256 * 1024;
+/// Log entries in one answer, unless asked for fewer.
+const LOG_ENTRIES: usize = 100;
+/// Log entries in one answer, whatever is asked for.
+const MAX_LOG_ENTRIES: usize = 1000;
+/// How long a token counts unless said otherwise, in seconds: a day.
+const TOKEN_SECONDS: u32 = 24 * 60 * 60;
+
+/// The routes of the admin listener.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let admin = Router::new()
+        .route("/anchor", get(anchor))
+        .route("/contents", get(contents).post(create_content))
+        .route(
+            "/contents/{id}",
+            get(content).put(put_content).delete(remove_content),
+        )
+        .route("/enrolment-tokens", post(mint_enrolment))
+        .route("/factory-tokens", post(mint_factory))
+        .route("/devices", get(devices))
+        .route("/devices/{serial}/revoke", post(revoke))
+        .route("/log", get(log))
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || Problem::method())
+        // Also around the fallbacks: without the token nobody learns which addresses there are.
+        .layer(from_fn_with_state(Arc::clone(&app), authorised));
+    Router::new()
+        .nest("/admin/v1", admin)
+        .route("/healthz", get(healthz))
+        .route("/metrics", get(metrics))
+        .fallback(async || Problem::not_found())
+        .layer(map_response(no_store))
+        .with_state(app)
+}
+
+/// Lets requests through that carry the admin token.
+async fn authorised(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let token = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let crypto = app.service.keys().crypto();
+    // Digests are compared, so that the length of the token shows no more than its bytes do.
+    let known =
+        token.is_some_and(|token| crypto.equal(&crypto.sha256(&[token]).0, &app.admin_token.0));
+    if known {
+        next.run(request).await
+    } else {
+        Problem::unauthorised().into_response()
+    }
+}
+
+/// Asks the registry where waiting for the disk holds up nobody.
+async fn ask<T: Send + 'static>(
+    app: &App,
+    ask: impl FnOnce(&Registry) -> Result<T, RegistryError> + Send + 'static,
+) -> Result<T, Problem> {
+    let registry = app.registry.clone();
+    match tokio::task::spawn_blocking(move || ask(&registry)).await {
+        Ok(result) => result.map_err(Problem::from),
+        Err(_) => Err(Problem::internal()),
+    }
+}
+
+/// Reads a JSON body.
+async fn read<T: DeserializeOwned>(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
+    let bytes = zeroize::Zeroizing::new(read_body(headers, body, MAX_BODY, app.body_time()).await?);
+    serde_json::from_slice(&bytes).map_err(|error| Problem::json(&error))
+}
+
+fn answer(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(bytes) => {
+            let json = HeaderValue::from_static("application/json");
+            (status, [(CONTENT_TYPE, json)], bytes).into_response()
+        }
+        Err(_) => Problem::internal().into_response(),
+    }
+}
+
+async fn anchor(State(app): State<Arc<App>>) -> Response {
+    let service = &app.service.keys().service().verified.claims.service;
+    let anchor = app.service.keys().root().to_string();
+    answer(
+        StatusCode::OK,
+        &json!({ "digest": anchor, "service": service.as_str() }),
+    )
+}
+
+async fn contents(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    Ok(answer(
+        StatusCode::OK,
+        &ask(&app, Registry::contents).await?,
+    ))
+}
+
+async fn content(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    Ok(answer(
+        StatusCode::OK,
+        &ask(&app, move |registry| registry.content(&id)).await?,
+    ))
+}
+
+async fn create_content(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let spec: ContentSpec = read(&app, &headers, body).await?;
+    let created = ask(&app, move |registry| match registry.content(&spec.id) {
+        Ok(_) => Err(RegistryError::Conflict {
+            what: format!("content {:?} is there already", spec.id),
+        }),
+        Err(RegistryError::Unknown { .. }) => registry.put_content(spec),
+        Err(error) => Err(error),
+    });
+    Ok(answer(
+        StatusCode::CREATED,
+        &json!({ "generated": created.await? }),
+    ))
+}
+
+async fn put_content(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let spec: ContentSpec = read(&app, &headers, body).await?;
+    if spec.id != id {
+        return Err(Problem::parameter(
+            "the same content id in address and body",
+        ));
+    }
+    let generated = ask(&app, move |registry| registry.put_content(spec)).await?;
+    Ok(answer(StatusCode::OK, &json!({ "generated": generated })))
+}
+
+async fn remove_content(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    ask(&app, move |registry| registry.remove_content(&id)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// What an enrolment token is to be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EnrolmentForm {
+    tenant: Option<String>,
+    model: Option<Text<HardwareModel>>,
+    valid_seconds: Option<u32>,
+}
+
+async fn mint_enrolment(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let form: EnrolmentForm = read(&app, &headers, body).await?;
+    let token = EnrolmentToken {
+        tenant: form.tenant.unwrap_or_else(|| DEFAULT_TENANT.to_owned()),
+        model: form.model.map(|model| model.0),
+        valid_seconds: form.valid_seconds.unwrap_or(TOKEN_SECONDS),
+    };
+    minted(&app, move |registry| registry.mint_enrolment(&token)).await
+}
+
+/// What a factory token is to be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FactoryForm {
+    tenant: Option<String>,
+    key_digest: Text<Digest>,
+    level: Name<Level>,
+    model: Option<Text<HardwareModel>>,
+    valid_seconds: Option<u32>,
+}
+
+async fn mint_factory(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let form: FactoryForm = read(&app, &headers, body).await?;
+    let token = FactoryToken {
+        tenant: form.tenant.unwrap_or_else(|| DEFAULT_TENANT.to_owned()),
+        key_digest: form.key_digest.0,
+        level: form.level.0,
+        model: form.model.map(|model| model.0),
+        valid_seconds: form.valid_seconds.unwrap_or(TOKEN_SECONDS),
+    };
+    minted(&app, move |registry| registry.mint_factory(&token)).await
+}
+
+async fn minted(
+    app: &App,
+    mint: impl FnOnce(&Registry) -> Result<MintedToken, RegistryError> + Send + 'static,
+) -> Result<Response, Problem> {
+    let minted = ask(app, move |registry| {
+        let minted = mint(registry)?;
+        let bundle = registry.bundle(&minted)?;
+        Ok(json!({ "token": minted.token, "expires": minted.expires.0, "bundle": bundle }))
+    });
+    Ok(answer(StatusCode::CREATED, &minted.await?))
+}
+
+async fn devices(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    Ok(answer(StatusCode::OK, &ask(&app, Registry::devices).await?))
+}
+
+async fn revoke(
+    State(app): State<Arc<App>>,
+    Path(serial): Path<String>,
+) -> Result<Response, Problem> {
+    let serial = <Serial as TextForm>::parse(&serial)
+        .ok_or_else(|| Problem::parameter(<Serial as TextForm>::EXPECTED))?;
+    let number = ask(&app, move |registry| registry.revoke_device(&serial)).await?;
+    Ok(answer(
+        StatusCode::OK,
+        &json!({ "revocation_list": number }),
+    ))
+}
+
+/// Which part of the log.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogQuery {
+    #[serde(default)]
+    after: u64,
+    limit: Option<usize>,
+}
+
+async fn log(
+    State(app): State<Arc<App>>,
+    query: Result<Query<LogQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(query) =
+        query.map_err(|_| Problem::parameter("after and limit, both whole numbers"))?;
+    let limit = query.limit.unwrap_or(LOG_ENTRIES).min(MAX_LOG_ENTRIES);
+    let entries = ask(&app, move |registry| {
+        let totals = registry.totals()?;
+        Ok(json!({ "totals": totals, "entries": registry.log(query.after, limit)? }))
+    });
+    Ok(answer(StatusCode::OK, &entries.await?))
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(CONTENT_TYPE, text)], app.service.metrics().text()).into_response()
+}

@@ -1,0 +1,178 @@
+//! Provisioning: from a token and a fresh key to a device certificate.
+//!
+//! A level is certified from evidence and never above what the token is worth: a bare enrolment
+//! token Low, a factory token what it names, and only for the very key it names.
+
+use keybearer_crypto::{Crypto, Digest};
+use keybearer_license::{
+    CertificateChain, Denial, DenialReason, DeviceClaims, HardwareModel, OpenedProvision,
+    ProvisionToken, Serial, UnixTime, key_digest, open_provision_request, seal_provision_answer,
+};
+use keybearer_rules::Level;
+
+use super::{Asked, Decision, Fault, Service, evidence_level, refusal};
+use crate::config::text::Text;
+use crate::names::Name;
+use crate::store::{Change, DeviceRecord, LogEvent, StoreError, TokenKind, TokenRecord};
+
+impl Service {
+    /// Answers a provision request.
+    pub(crate) fn provision(&self, message: &[u8]) -> Result<Vec<u8>, Fault> {
+        let now = self.now();
+        let certificate = self.keys.service();
+        let crypto = self.keys.crypto();
+        let opened =
+            open_provision_request(crypto, &self.keys.service_keys(&certificate), message)?;
+        let asked = Asked {
+            exchange: &opened.exchange,
+            challenge: &opened.request.challenge,
+            device: None,
+        };
+        self.answer(
+            &certificate,
+            now,
+            &asked,
+            |change| self.certify(change, now, &opened),
+            |chain, identity, head| {
+                seal_provision_answer(crypto, &mut crypto.rng(), identity, &opened, head, chain)
+            },
+        )
+    }
+
+    fn certify(
+        &self,
+        change: &Change,
+        now: UnixTime,
+        opened: &OpenedProvision,
+    ) -> Result<Decision<CertificateChain>, Fault> {
+        let request = &opened.request;
+        let crypto = self.keys.crypto();
+        let device_key = key_digest(crypto, &opened.device_key)?;
+        let (token_digest, factory) = match &request.token {
+            ProvisionToken::Enrolment(token) => (crypto.sha256(&[token]), false),
+            ProvisionToken::Factory(token) => (crypto.sha256(&[token]), true),
+        };
+        let token = change.token(&token_digest)?;
+        let token = match check_token(token, factory, &device_key, &request.model, now) {
+            Ok(token) => token,
+            Err(denial) => return Ok(Err(denial)),
+        };
+        if let Err(denial) = self.check_core(&request.evidence) {
+            return Ok(Err(denial));
+        }
+        let debug = request.evidence.debug.is_debug();
+        let tenant = self.tenants.get(&token.tenant);
+        if tenant.is_some_and(|tenant| tenant.barred_models.contains(&request.model)) {
+            return Ok(Err(Denial::new(DenialReason::DeviceModelBarred)));
+        }
+        if debug && !tenant.is_some_and(|tenant| tenant.integration) {
+            return Ok(Err(refusal(DenialReason::DebugDevice, &token.tenant)));
+        }
+        let known = change.device(&request.ueid)?;
+        if let Some(known) = &known {
+            if known.key_digest.0 != device_key {
+                return Ok(Err(refusal(DenialReason::EnrolmentRefused, "ueid-in-use")));
+            }
+            if known.revoked.is_some() {
+                return Ok(Err(Denial::new(DenialReason::DeviceRevoked)));
+            }
+        }
+        // The device lost the answer and asks anew with the token it has used: it has its
+        // certificate already, and nothing is certified twice.
+        if known.is_some()
+            && token.used_by.is_some()
+            && let Some(chain) = change.chain(&request.ueid)?
+        {
+            let chain = CertificateChain::from_bytes(&chain)
+                .map_err(|_| StoreError::Damaged { table: "chains" })?;
+            return Ok(Ok((chain, None)));
+        }
+        let level = evidence_level(&request.evidence).min(token.worth());
+        let claims = DeviceClaims {
+            ueid: request.ueid,
+            oem: request.oem,
+            model: request.model.clone(),
+            highest_level: level,
+            debug: request.evidence.debug,
+            signing_key: opened.device_key,
+            validity: self.keys.device_validity(now),
+            serial: Serial::random(&mut crypto.rng())?,
+        };
+        let chain = self.keys.certify_device(&claims)?;
+        let record = DeviceRecord {
+            serial: Text(claims.serial),
+            key_digest: Text(device_key),
+            tenant: token.tenant.clone(),
+            model: Text(claims.model.clone()),
+            level: Name(level),
+            debug,
+            certified: now.0,
+            revoked: None,
+        };
+        change.put_device(&request.ueid, &record, &chain.to_bytes()?)?;
+        change.put_token(
+            &token_digest,
+            &TokenRecord {
+                used_by: Some(Text(device_key)),
+                ..token
+            },
+        )?;
+        change.drop_ended_tokens(now)?;
+        Ok(Ok((chain, Some(event(&record)))))
+    }
+}
+
+impl TokenRecord {
+    /// The highest level the token certifies.
+    fn worth(&self) -> Level {
+        match self.kind {
+            TokenKind::Enrolment => Level::Low,
+            TokenKind::Factory { level, .. } => level.0,
+        }
+    }
+}
+
+/// Whether a token stands for this device, here and now.
+fn check_token(
+    token: Option<TokenRecord>,
+    factory: bool,
+    device_key: &Digest,
+    model: &HardwareModel,
+    now: UnixTime,
+) -> Result<TokenRecord, Denial> {
+    let refused = |rule| Err(refusal(DenialReason::EnrolmentRefused, rule));
+    // A factory token offered as an enrolment token, or the other way round, is none.
+    let Some(token) =
+        token.filter(|token| matches!(token.kind, TokenKind::Factory { .. }) == factory)
+    else {
+        return refused("token-unknown");
+    };
+    if now.0 >= token.expires {
+        return refused("token-expired");
+    }
+    if let TokenKind::Factory { key_digest, .. } = &token.kind
+        && key_digest.0 != *device_key
+    {
+        return refused("key-digest");
+    }
+    if token.used_by.is_some_and(|user| user.0 != *device_key) {
+        return refused("token-used");
+    }
+    if token
+        .model
+        .as_ref()
+        .is_some_and(|wanted| wanted.0 != *model)
+    {
+        return refused("model");
+    }
+    Ok(token)
+}
+
+fn event(record: &DeviceRecord) -> LogEvent {
+    LogEvent::Provision {
+        device: record.serial.0.to_string(),
+        model: record.model.0.to_string(),
+        level: record.level.0.to_string(),
+        tenant: record.tenant.clone(),
+    }
+}

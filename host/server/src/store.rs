@@ -1,0 +1,174 @@
+//! The embedded store: one file, one writer at a time, every change whole or not at all.
+//!
+//! Promises that what one [`Change`] does becomes durable together: a one-use token is consumed,
+//! the answer kept for repeats and the log written in the same commit, or none of it. Content keys
+//! lie in it sealed, tokens as digests. Distrusts the file: what does not read back as it was
+//! written is [`StoreError::Damaged`], never a default.
+
+mod answers;
+mod contents;
+mod devices;
+mod error;
+mod licenses;
+mod log;
+mod seal;
+mod tokens;
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use redb::backends::FileBackend;
+use redb::{
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError,
+    WriteTransaction,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::keys::files::{check_private, sync_directory};
+pub(crate) use answers::KeptAnswer;
+pub(crate) use contents::StoredKey;
+pub(crate) use devices::DeviceRecord;
+pub use devices::DeviceView;
+pub(crate) use error::StoreError;
+pub(crate) use licenses::LicenseRecord;
+pub use log::{LogEntry, LogEvent, Totals};
+pub(crate) use tokens::{TokenKind, TokenRecord};
+
+/// Single numbers by name: counters and the revocation list's number.
+const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
+
+/// The form of the tables. Another form is another number, and this build refuses it.
+const FORM: u64 = 1;
+
+/// The store of one server.
+pub(crate) struct Store {
+    database: Database,
+}
+
+impl Store {
+    /// Opens the store's file, or makes it, for its owner alone.
+    ///
+    /// # Errors
+    /// [`StoreError::File`] where others can read it, [`StoreError::Damaged`],
+    /// [`StoreError::Database`] where another process has it open.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let io = |source| StoreError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let existed = path.exists();
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(io)?;
+        check_private(path, &file).map_err(StoreError::File)?;
+        let database = Database::builder().create_with_backend(FileBackend::new(file)?)?;
+        if !existed {
+            sync_directory(path).map_err(io)?;
+        }
+        let store = Self { database };
+        store.change(|change| {
+            let form = change.number("form")?;
+            match form {
+                0 => change.set_number("form", FORM),
+                FORM => Ok(()),
+                other => Err(StoreError::Form {
+                    found: other,
+                    known: FORM,
+                }),
+            }
+        })?;
+        Ok(store)
+    }
+
+    /// Runs `work` as one change: durable when this returns, undone when `work` fails.
+    pub(crate) fn change<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Change) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let transaction = self.database.begin_write().map_err(StoreError::from)?;
+        let change = Change { transaction };
+        let result = work(&change)?;
+        change.transaction.commit().map_err(StoreError::from)?;
+        Ok(result)
+    }
+
+    /// A view of the store as it is now, which later changes do not alter.
+    pub(crate) fn view(&self) -> Result<View, StoreError> {
+        Ok(View {
+            transaction: self.database.begin_read()?,
+        })
+    }
+}
+
+/// One change under way. Dropped without a commit, it has not happened.
+pub(crate) struct Change {
+    transaction: WriteTransaction,
+}
+
+impl Change {
+    fn number(&self, name: &str) -> Result<u64, StoreError> {
+        let numbers = self.transaction.open_table(NUMBERS)?;
+        let number = numbers.get(name)?.map_or(0, |number| number.value());
+        Ok(number)
+    }
+
+    fn set_number(&self, name: &str, number: u64) -> Result<(), StoreError> {
+        self.transaction.open_table(NUMBERS)?.insert(name, number)?;
+        Ok(())
+    }
+}
+
+/// A view of the store.
+pub(crate) struct View {
+    transaction: ReadTransaction,
+}
+
+impl View {
+    fn number(&self, name: &str) -> Result<u64, StoreError> {
+        let Some(numbers) = self.table(NUMBERS)? else {
+            return Ok(0);
+        };
+        let number = numbers.get(name)?.map_or(0, |number| number.value());
+        Ok(number)
+    }
+
+    /// A table, or none where nothing was ever written to it.
+    fn table<K: redb::Key + 'static, V: redb::Value + 'static>(
+        &self,
+        table: TableDefinition<'_, K, V>,
+    ) -> Result<Option<redb::ReadOnlyTable<K, V>>, StoreError> {
+        match self.transaction.open_table(table) {
+            Ok(table) => Ok(Some(table)),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Reads a record that [`written`] wrote.
+fn read<T: DeserializeOwned>(table: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(|_| StoreError::Damaged { table })
+}
+
+fn written<T: Serialize>(table: &'static str, record: &T) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(record).map_err(|_| StoreError::Damaged { table })
+}
+
+/// The oldest entry of an index by time, if its time lies before `time`.
+fn first_before<const N: usize>(
+    index: &impl ReadableTable<(u64, &'static [u8; N]), ()>,
+    time: u64,
+) -> Result<Option<(u64, [u8; N])>, StoreError> {
+    let first = index.first()?.map(|(entry, _)| {
+        let (time, id) = entry.value();
+        (time, *id)
+    });
+    Ok(first.filter(|(first, _)| *first < time))
+}

@@ -1,0 +1,184 @@
+//! Devices that were certified here, and those that were revoked.
+
+use keybearer_crypto::Digest;
+use keybearer_license::{HardwareModel, Serial, Ueid, UnixTime};
+use keybearer_rules::Level;
+use redb::{ReadableTable, TableDefinition};
+use serde::{Deserialize, Serialize};
+
+use super::{Change, StoreError, View, read, written};
+use crate::config::text::Text;
+use crate::names::Name;
+
+/// By ueid.
+const DEVICES: TableDefinition<'_, &[u8; 33], &[u8]> = TableDefinition::new("devices");
+/// By ueid: the certificate chain that was issued.
+const CHAINS: TableDefinition<'_, &[u8; 33], &[u8]> = TableDefinition::new("chains");
+/// By certificate serial: the device.
+const SERIALS: TableDefinition<'_, &[u8; 16], &[u8; 33]> = TableDefinition::new("serials");
+/// By certificate serial: when it was revoked, Unix time.
+const REVOKED: TableDefinition<'_, &[u8; 16], u64> = TableDefinition::new("revoked");
+
+/// Name of the revocation list's number among the store's numbers.
+const REVOCATION_NUMBER: &str = "revocation_number";
+
+/// What is known of a certified device.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct DeviceRecord {
+    pub(crate) serial: Text<Serial>,
+    pub(crate) key_digest: Text<Digest>,
+    pub(crate) tenant: String,
+    pub(crate) model: Text<HardwareModel>,
+    pub(crate) level: Name<Level>,
+    pub(crate) debug: bool,
+    /// When it was certified, Unix time.
+    pub(crate) certified: u64,
+    /// When it was revoked, Unix time.
+    pub(crate) revoked: Option<u64>,
+}
+
+/// A certified device as the operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct DeviceView {
+    /// Its certificate's serial, 32 hexadecimal digits: the handle for revoking it.
+    pub serial: String,
+    /// The tenant whose token it brought.
+    pub tenant: String,
+    /// Its model.
+    pub model: String,
+    /// The level it was certified for.
+    pub level: String,
+    /// Whether it is in debug state.
+    pub debug: bool,
+    /// When it was certified, Unix time.
+    pub certified: u64,
+    /// When it was revoked, Unix time.
+    pub revoked: Option<u64>,
+}
+
+impl DeviceRecord {
+    fn view(self) -> DeviceView {
+        DeviceView {
+            serial: self.serial.0.to_string(),
+            tenant: self.tenant,
+            model: self.model.0.to_string(),
+            level: self.level.0.to_string(),
+            debug: self.debug,
+            certified: self.certified,
+            revoked: self.revoked,
+        }
+    }
+}
+
+impl View {
+    /// Every device.
+    pub(crate) fn devices(&self) -> Result<Vec<DeviceView>, StoreError> {
+        let Some(table) = self.table(DEVICES)? else {
+            return Ok(Vec::new());
+        };
+        table
+            .iter()?
+            .map(|entry| read::<DeviceRecord>("devices", entry?.1.value()).map(DeviceRecord::view))
+            .collect()
+    }
+
+    /// The serials that are revoked, sorted, and the number of the list that says so.
+    pub(crate) fn revoked(&self) -> Result<(u64, Vec<Serial>), StoreError> {
+        let number = self.number(REVOCATION_NUMBER)?;
+        let Some(table) = self.table(REVOKED)? else {
+            return Ok((number, Vec::new()));
+        };
+        let serials = table
+            .iter()?
+            .map(|entry| Ok(Serial(*entry?.0.value())))
+            .collect::<Result<_, StoreError>>()?;
+        Ok((number, serials))
+    }
+}
+
+impl Change {
+    /// What is known of a device.
+    pub(crate) fn device(&self, ueid: &Ueid) -> Result<Option<DeviceRecord>, StoreError> {
+        let devices = self.transaction.open_table(DEVICES)?;
+        let entry = devices.get(ueid.as_bytes())?;
+        entry
+            .map(|entry| read("devices", entry.value()))
+            .transpose()
+    }
+
+    /// The chain that was issued to a device.
+    pub(crate) fn chain(&self, ueid: &Ueid) -> Result<Option<Vec<u8>>, StoreError> {
+        let chains = self.transaction.open_table(CHAINS)?;
+        let entry = chains.get(ueid.as_bytes())?;
+        Ok(entry.map(|entry| entry.value().to_vec()))
+    }
+
+    /// Writes what is known of a device, and the chain issued to it.
+    pub(crate) fn put_device(
+        &self,
+        ueid: &Ueid,
+        record: &DeviceRecord,
+        chain: &[u8],
+    ) -> Result<(), StoreError> {
+        let bytes = written("devices", record)?;
+        self.transaction
+            .open_table(DEVICES)?
+            .insert(ueid.as_bytes(), bytes.as_slice())?;
+        self.transaction
+            .open_table(CHAINS)?
+            .insert(ueid.as_bytes(), chain)?;
+        self.transaction
+            .open_table(SERIALS)?
+            .insert(&record.serial.0.0, ueid.as_bytes())?;
+        Ok(())
+    }
+
+    /// Whether a certificate is revoked.
+    pub(crate) fn is_revoked(&self, serial: &Serial) -> Result<bool, StoreError> {
+        Ok(self
+            .transaction
+            .open_table(REVOKED)?
+            .get(&serial.0)?
+            .is_some())
+    }
+
+    /// How many certificates are revoked.
+    pub(crate) fn revoked_count(&self) -> Result<u64, StoreError> {
+        use redb::ReadableTableMetadata;
+        Ok(self.transaction.open_table(REVOKED)?.len()?)
+    }
+
+    /// Number of the newest revocation list.
+    pub(crate) fn revocation_number(&self) -> Result<u64, StoreError> {
+        self.number(REVOCATION_NUMBER)
+    }
+
+    /// Revokes a certificate that was issued here. Tells whether there is such a one.
+    pub(crate) fn revoke(&self, serial: &Serial, now: UnixTime) -> Result<bool, StoreError> {
+        let ueid = self
+            .transaction
+            .open_table(SERIALS)?
+            .get(&serial.0)?
+            .map(|entry| *entry.value());
+        let Some(ueid) = ueid else { return Ok(false) };
+        if self.is_revoked(serial)? {
+            return Ok(true);
+        }
+        self.transaction
+            .open_table(REVOKED)?
+            .insert(&serial.0, now.0)?;
+        let mut devices = self.transaction.open_table(DEVICES)?;
+        let record = devices
+            .get(&ueid)?
+            .map(|entry| read::<DeviceRecord>("devices", entry.value()));
+        if let Some(mut record) = record.transpose()? {
+            record.revoked = Some(now.0);
+            devices.insert(&ueid, written("devices", &record)?.as_slice())?;
+        }
+        // Never below the clock: a server whose store was lost still goes on to higher numbers
+        // than the lists that devices have seen.
+        let number = self.number(REVOCATION_NUMBER)?.saturating_add(1).max(now.0);
+        self.set_number(REVOCATION_NUMBER, number)?;
+        Ok(true)
+    }
+}
