@@ -144,8 +144,8 @@ fn of_ureq(url: &str, error: ureq::Error) -> TransportError {
 fn of_read(url: &str, error: io::Error) -> TransportError {
     match ureq::Error::from(error) {
         ureq::Error::Io(error) => of_io(url.to_owned(), &error),
-        // A body that breaks its own framing was cut or altered on the way.
-        ureq::Error::Protocol(error) => TransportError::Cut {
+        // A body that ends inside its own framing was cut or altered on the way.
+        error @ (ureq::Error::Protocol(_) | ureq::Error::BodyStalled) => TransportError::Cut {
             url: url.to_owned(),
             reason: error.to_string(),
         },
@@ -163,6 +163,8 @@ fn of_io(url: String, error: &io::Error) -> TransportError {
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe => TransportError::Cut { url, reason },
+        // How a TLS alert or a bad certificate comes out of the TLS stream.
+        io::ErrorKind::InvalidData => TransportError::Tls { url, reason },
         _ => TransportError::Connect { url, reason },
     }
 }

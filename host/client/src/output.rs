@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
@@ -25,9 +26,11 @@ impl OutputFile {
         }
         let mut prefix = std::ffi::OsString::from(".");
         prefix.push(name);
+        // As any other file that the user makes: what the umask leaves.
         let file = Builder::new()
             .prefix(&prefix)
             .suffix(".part")
+            .permissions(fs::Permissions::from_mode(0o666))
             .tempfile_in(folder(path))?;
         Ok(Self {
             file,
