@@ -1,15 +1,17 @@
 #!/bin/bash
-# run-tests.sh [-o OUT] [-f FILE]... -- CARGO TEST ARGUMENTS
+# run-tests.sh [-o OUT] [-f FILE]... [-e NAME=VALUE]... -- CARGO TEST ARGUMENTS
 # Everything from nothing to a verdict: sets OP-TEE up, builds the trusted applications with the
 # public development key, builds the test programs that the cargo arguments name, boots once, runs
-# them all and fails if one of them does. FILEs lie beside the programs in the guest.
+# them all and fails if one of them does. FILEs and folders lie beside the programs in the guest,
+# in /in, and the programs see the NAMEs.
 # OUT (target/qemu-out) keeps guest.log, secure.log and what the programs leave in /out.
 . "$(dirname "$0")/env.sh"
-out=$TARGET_DIR/qemu-out files=()
-while getopts o:f: o; do
+out=$TARGET_DIR/qemu-out files=() environment=()
+while getopts o:f:e: o; do
     case $o in
         o) out=$OPTARG ;;
         f) files+=("$OPTARG") ;;
+        e) environment+=("$OPTARG") ;;
         *) exit 2 ;;
     esac
 done
@@ -40,10 +42,13 @@ rm "$work/build.json"
 while read -r name program; do
     "${CROSS}strip" -o "$work/$name" "$program"
 done < "$work/programs"
-[ ${#files[@]} = 0 ] || cp "${files[@]}" "$work/"
+[ ${#files[@]} = 0 ] || cp -r "${files[@]}" "$work/"
 say "test programs built: $(cut -d' ' -f1 "$work/programs" | tr '\n' ' ')"
 
-cat > "$work/run.sh" <<'R'
+{
+    [ ${#environment[@]} = 0 ] || printf 'export %q\n' "${environment[@]}"
+    cat
+} > "$work/run.sh" <<'R'
 cp *.ta /lib/optee_armtz/
 rc=0
 while read -r name _; do
