@@ -1,1 +1,17 @@
-//! Tests.
+//! Tests that need both ends, or certificates, or whole messages.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
+
+mod bytes;
+mod cddl;
+mod chains;
+mod challenges;
+mod codes;
+mod exchanges;
+mod leaves;
+mod oracle;
+mod properties;
+mod refusals;
+mod samples;
+mod vectors;
+mod world;
