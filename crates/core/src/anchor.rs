@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use keybearer_cbor::{Decoder, Error as Cbor, decode, encode};
 use keybearer_crypto::{Digest, PublicKey};
 use keybearer_license::{
-    CertificateChain, HardwareModel, MAX_CHAIN_BYTES, RevocationList, RevokedSerials, Serial,
-    UnixTime, peek_device,
+    CertificateChain, HardwareModel, MAX_CHAIN_BYTES, MAX_REVOKED, RevocationList, RevokedSerials,
+    Serial, UnixTime, peek_device,
 };
 use keybearer_rules::Level;
 use keybearer_wire::Status;
@@ -22,10 +22,8 @@ use crate::time::{Interval, SealedTime, TrustedTime};
 const MAX_CERTIFICATE_RECORD: usize = MAX_CHAIN_BYTES.saturating_add(128);
 /// Bytes of a time record at most.
 const MAX_TIME_RECORD: usize = 32;
-/// Serials in a revocation list at most.
-const MAX_SERIALS: usize = 2_048;
 /// Bytes of a revocation record at most.
-const MAX_REVOCATION_RECORD: usize = MAX_SERIALS.saturating_mul(16).saturating_add(64);
+const MAX_REVOCATION_RECORD: usize = MAX_REVOKED.saturating_mul(16).saturating_add(64);
 /// Seconds that a revocation list serves past its next update.
 const LIST_GRACE: u64 = 7 * 24 * 60 * 60;
 

@@ -17,14 +17,22 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 #![cfg_attr(
-    not(test),
-    deny(
+    test,
+    allow(
         clippy::arithmetic_side_effects,
         clippy::as_conversions,
         clippy::indexing_slicing,
         clippy::panic,
-        clippy::unwrap_used
+        clippy::unwrap_used,
+        reason = "a failed expectation is how a test reports"
     )
 )]
 

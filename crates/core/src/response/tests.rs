@@ -1,1 +1,73 @@
+use keybearer_wire::body::{Description, Isolation, Message};
+use keybearer_wire::field::{Blob, Text};
+use keybearer_wire::{decode_response, encode_status};
+use proptest::prelude::*;
 
+use super::*;
+
+#[test]
+fn every_refusal_is_what_the_codec_writes() {
+    for status in Status::ALL {
+        assert_eq!(
+            *Response::refusal(*status),
+            *encode_status(*status).unwrap()
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_sample_paths_answer_is_what_the_codec_writes(bytes: u64, sequence: u64) {
+        for (bytes, sequence) in [(bytes, sequence), (bytes % 300, sequence % 30), (bytes % (1 << 33), 24)] {
+            let answer = Decrypted { bytes, sequence };
+            prop_assert_eq!(&*Response::decrypted(&answer), &*encode_answer(&answer).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_longest_answer_fits() {
+    let answer = Decrypted {
+        bytes: u64::MAX,
+        sequence: u64::MAX,
+    };
+    let response = Response::decrypted(&answer);
+    assert_eq!(*response, *encode_answer(&answer).unwrap());
+    assert!(response.len() <= response_limit(Command::Decrypt.code()));
+}
+
+/// Pinned: what a host sees when there is no memory to say anything else.
+#[test]
+fn the_fallback_says_out_of_memory() {
+    assert_eq!(*Response(Bytes::Fallback), [0xa1, 0x00, 0x07]);
+    let refused = decode_response::<Decrypted>(&Response(Bytes::Fallback)).unwrap();
+    assert_eq!(refused, Err(Status::OutOfMemory));
+}
+
+#[test]
+fn an_answer_that_cannot_be_encoded_falls_back() {
+    let long = "x".repeat(100);
+    let answer = Description {
+        abi: 1,
+        version: Text(&long),
+        level: 0,
+        isolation: Isolation::Tee,
+        debug: false,
+        counter: None,
+        clock: false,
+        max_media: 0,
+        application_anchors: false,
+    };
+    assert_eq!(*Response::answer(&answer), *fallback_response());
+}
+
+/// The largest messages the licence room builds go through.
+#[test]
+fn a_full_request_fits_a_response() {
+    let bytes = alloc::vec![0; keybearer_license::MAX_LICENSE_REQUEST];
+    let response = Response::answer(&Message {
+        bytes: Blob(&bytes),
+    });
+    assert!(response.len() > bytes.len());
+    assert!(response.len() <= response_limit(Command::BuildRequest.code()));
+}
