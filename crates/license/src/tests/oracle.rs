@@ -129,10 +129,7 @@ fn their_context(context: &SealContext<'_>, other: &Digest) -> Vec<u8> {
         .build();
     let public_info = SuppPubInfoBuilder::new()
         .key_data_length(256)
-        .protected(ProtectedHeader {
-            original_data: None,
-            header: protected,
-        })
+        .protected(protected)
         .other(other.0.to_vec())
         .build();
     CoseKdfContextBuilder::new()
