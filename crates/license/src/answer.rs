@@ -12,8 +12,11 @@ pub(crate) mod released;
 mod seal;
 pub(crate) mod time;
 
-use keybearer_cbor::{Decoder, Error as Cbor, MapDecoder, MapEncoder};
+use alloc::vec::Vec;
+
+use keybearer_cbor::{Decoder, Error as Cbor, MapDecoder, MapEncoder, encode_secret};
 use keybearer_crypto::{Digest, Label};
+use zeroize::Zeroizing;
 
 use crate::chain::VerifiedService;
 use crate::challenge::Challenge;
@@ -98,8 +101,8 @@ pub(crate) trait Body: Sized {
 
 /// The head as it lies in a body: with the request it answers.
 pub(crate) struct BoundHead {
-    head: AnswerHead,
-    request: Digest,
+    pub(crate) head: AnswerHead,
+    pub(crate) request: Digest,
 }
 
 impl BoundHead {
@@ -124,6 +127,22 @@ impl BoundHead {
             request,
         })
     }
+}
+
+/// Writes a whole answer body. It may hold keys: it is written into memory that does not move and
+/// is wiped.
+pub(crate) fn encode_body<B: Body>(
+    bound: &BoundHead,
+    body: &B,
+) -> Result<Zeroizing<Vec<u8>>, LicenseError> {
+    Ok(encode_secret(B::CAP, |e| {
+        e.map(|m| {
+            m.entry(claim::IAT, |e| bound.head.server_time.encode(e))?;
+            body.encode_registered(m)?;
+            bound.encode_private(m)?;
+            body.encode_private(m)
+        })
+    })?)
 }
 
 fn answer_context<'a>(

@@ -12,7 +12,9 @@ pub(crate) mod provision;
 pub(crate) mod time;
 pub(crate) mod usage;
 
-use keybearer_cbor::{Decoder, Error as Cbor, MapDecoder, MapEncoder};
+use alloc::vec::Vec;
+
+use keybearer_cbor::{Decoder, Error as Cbor, MapDecoder, MapEncoder, encode};
 use keybearer_crypto::{Digest, PublicKey, Secret, Signer};
 
 use crate::chain::CertificateChain;
@@ -118,6 +120,18 @@ pub(crate) trait Body: Sized {
     fn encode_private(&self, m: &mut MapEncoder<'_>) -> Result<(), Cbor>;
     /// Reads everything.
     fn decode(m: &mut MapDecoder<'_, '_>) -> Result<(Head, Self), Cbor>;
+}
+
+/// Writes a whole request body.
+pub(crate) fn encode_body<B: Body>(head: &Head, body: &B) -> Result<Vec<u8>, LicenseError> {
+    Ok(encode(B::CAP, |e| {
+        e.map(|m| {
+            head.encode_registered(m, body.challenge())?;
+            body.encode_registered(m)?;
+            head.encode_private(m)?;
+            body.encode_private(m)
+        })
+    })?)
 }
 
 /// What an answer is bound and sealed to; all that a service keeps of a request.

@@ -2,21 +2,19 @@
 
 use alloc::vec::Vec;
 
-use keybearer_cbor::encode_secret;
 use keybearer_crypto::{Crypto, Rng};
 
 use super::denial::Denial;
 use super::provision::ProvisionBody;
 use super::released::Released;
 use super::time::TimeBody;
-use super::{AnswerHead, Body, BoundHead, answer_context};
+use super::{AnswerHead, Body, BoundHead, answer_context, encode_body};
 use crate::chain::CertificateChain;
 use crate::cose::encrypt::{Shown, seal};
 use crate::cose::key::key_digest;
 use crate::cose::sign::{SignedBy, sign};
 use crate::error::LicenseError;
 use crate::license::License;
-use crate::registry::claim;
 use crate::request::{Exchange, OpenedProvision};
 use crate::service::ServiceIdentity;
 
@@ -125,15 +123,7 @@ fn seal_answer<B: Body, C: Crypto + ?Sized>(
         head: *head,
         request: exchange.request_digest,
     };
-    // The body may hold keys: it is written into memory that does not move and is wiped.
-    let payload = encode_secret(B::CAP, |e| {
-        e.map(|m| {
-            m.entry(claim::IAT, |e| head.server_time.encode(e))?;
-            body.encode_registered(m)?;
-            bound.encode_private(m)?;
-            body.encode_private(m)
-        })
-    })?;
+    let payload = encode_body(&bound, body)?;
     let by = SignedBy::Chain(service.chain);
     let signed = sign(service.signer, B::KIND, &by, None, &payload)?;
     let context = answer_context(exchange, license_id.as_ref());

@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use keybearer_cbor::encode;
 use keybearer_crypto::{Crypto, Digest, Label, PrivateKeys, Rng, Signer};
 
 use super::license::{LicenseRequest, RequestKind};
@@ -10,7 +9,7 @@ use super::provision::ProvisionRequest;
 use super::time::TimeRequest;
 use super::{
     Asked, Body, DeviceIdentity, Exchange, Head, Pending, PendingLicense, PendingProvision,
-    PendingTime,
+    PendingTime, encode_body,
 };
 use crate::codes::LicenseKind;
 use crate::cose::encrypt::{SealContext, Shown, seal};
@@ -138,14 +137,7 @@ fn build<B: Body, C: PrivateKeys + ?Sized>(
             None
         },
     };
-    let payload = encode(B::CAP, |e| {
-        e.map(|m| {
-            head.encode_registered(m, request.challenge())?;
-            request.encode_registered(m)?;
-            head.encode_private(m)?;
-            request.encode_private(m)
-        })
-    })?;
+    let payload = encode_body(&head, request)?;
     let signed = sign(signer, B::KIND, by, None, &payload)?;
     let context = SealContext {
         label: Label::Request,

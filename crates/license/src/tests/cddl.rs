@@ -186,8 +186,8 @@ impl Comparison {
 
 #[test]
 fn codec_and_cddl_agree_on_every_alteration() {
+    let all = all();
     let payload = |name: &str| {
-        let all = all();
         let vector = all.iter().find(|vector| vector.name == name).unwrap();
         let signed = Sign1::parse(&vector.bytes, 1 << 16).unwrap();
         signed.unverified_payload().to_vec()
