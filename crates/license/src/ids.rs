@@ -124,9 +124,8 @@ fn printable(text: &str, max: usize) -> bool {
     !text.is_empty() && text.len() <= max && text.bytes().all(|b| (0x20..0x7f).contains(&b))
 }
 
-/// Reads a printable text of at most `max` bytes into memory that may not be had.
-pub(crate) fn decode_text(d: &mut Decoder<'_>, max: usize) -> Result<String, Cbor> {
-    let text = d.text(max)?;
+/// A copy of `text`, if it is printable, in memory that may not be had.
+fn owned(text: &str, max: usize) -> Result<String, Cbor> {
     if !printable(text, max) {
         return Err(Cbor::Value);
     }
@@ -136,6 +135,11 @@ pub(crate) fn decode_text(d: &mut Decoder<'_>, max: usize) -> Result<String, Cbo
         .map_err(|_| Cbor::Memory)?;
     owned.push_str(text);
     Ok(owned)
+}
+
+/// Reads a printable text of at most `max` bytes.
+pub(crate) fn decode_text(d: &mut Decoder<'_>, max: usize) -> Result<String, Cbor> {
+    owned(d.text(max)?, max)
 }
 
 /// Writes a text that [`decode_text`] will read.
@@ -180,7 +184,7 @@ impl HardwareModel {
     pub(crate) fn decode(d: &mut Decoder<'_>) -> Result<Self, Cbor> {
         let bytes = d.bytes(MAX_HARDWARE_MODEL)?;
         let name = core::str::from_utf8(bytes).map_err(|_| Cbor::Value)?;
-        Self::new(name).map_err(|_| Cbor::Value)
+        owned(name, MAX_HARDWARE_MODEL).map(Self)
     }
 }
 

@@ -4,9 +4,11 @@
 
 mod bytes;
 mod cddl;
+mod certificates;
 mod chains;
 mod challenges;
 mod codes;
+mod envelopes;
 mod exchanges;
 mod leaves;
 mod oracle;

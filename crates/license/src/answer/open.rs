@@ -1,16 +1,13 @@
 //! The device's end: answers are opened, verified and believed or not.
 
-use alloc::vec::Vec;
-
 use keybearer_cbor::{Error as Cbor, decode};
-use keybearer_crypto::{Crypto, PrivateKeys};
-use zeroize::Zeroizing;
+use keybearer_crypto::PrivateKeys;
 
 use super::provision::{ProvisionBody, ProvisionOutcome};
 use super::released::Released;
 use super::time::TimeBody;
 use super::{Answer, AnswerHead, Body, LicenseOutcome, TimeOutcome, answer_context};
-use crate::chain::{Trust, VerifiedService, verify_service_raw};
+use crate::chain::{Trust, verify_service_raw};
 use crate::codes::{LicenseKind, Roles};
 use crate::cose::encrypt::Sealed;
 use crate::cose::sign::Sign1;
@@ -37,33 +34,37 @@ pub fn open_license_answer<C: PrivateKeys + ?Sized>(
     bytes: &[u8],
 ) -> Result<Answer<LicenseOutcome>, LicenseError> {
     let asked = &pending.asked;
-    let opened = open(
+    let incoming = Incoming {
+        bytes,
+        cap: MAX_LICENSE_ANSWER,
+        role: Roles::LICENSE,
+    };
+    open(
         crypto,
         &pending.common,
         trust,
-        bytes,
-        MAX_LICENSE_ANSWER,
-        Roles::LICENSE,
-    )?;
-    opened.read(crypto, &pending.common, |kind, message| {
-        match (kind, asked.release) {
+        &incoming,
+        |message| match (message.kind, asked.release) {
             (MessageType::License, None) => {
-                let license = message.body::<License>()?;
+                let (head, license) = message.body::<License>()?;
                 asked.fits(&license)?;
-                Ok(LicenseOutcome::License(license))
+                Ok((head, LicenseOutcome::License(license)))
             }
             (MessageType::Released, Some(record)) => {
-                let released = message.body::<Released>()?;
+                let (head, released) = message.body::<Released>()?;
                 // Another record was accepted: what this device reported is still owed.
                 if released.record != record {
                     return Err(LicenseError::WrongRequest);
                 }
-                Ok(LicenseOutcome::Released(released))
+                Ok((head, LicenseOutcome::Released(released)))
             }
-            (MessageType::Denial, _) => Ok(LicenseOutcome::Denied(message.body()?)),
+            (MessageType::Denial, _) => {
+                let (head, denial) = message.body()?;
+                Ok((head, LicenseOutcome::Denied(denial)))
+            }
             _ => Err(LicenseError::MessageType),
-        }
-    })
+        },
+    )
 }
 
 impl Asked {
@@ -89,25 +90,31 @@ pub fn open_time_answer<C: PrivateKeys + ?Sized>(
     trust: &Trust<'_>,
     bytes: &[u8],
 ) -> Result<Answer<TimeOutcome>, LicenseError> {
-    let opened = open(
+    let incoming = Incoming {
+        bytes,
+        cap: MAX_TIME_ANSWER,
+        role: Roles::TIME,
+    };
+    open(
         crypto,
         &pending.common,
         trust,
-        bytes,
-        MAX_TIME_ANSWER,
-        Roles::TIME,
-    )?;
-    opened.read(crypto, &pending.common, |kind, message| match kind {
-        MessageType::TimeAnswer => {
-            let body = message.body::<TimeBody>()?;
-            if Some(body.nonce) != pending.common.exchange.nonce {
-                return Err(LicenseError::WrongNonce);
+        &incoming,
+        |message| match message.kind {
+            MessageType::TimeAnswer => {
+                let (head, body) = message.body::<TimeBody>()?;
+                if Some(body.nonce) != pending.common.exchange.nonce {
+                    return Err(LicenseError::WrongNonce);
+                }
+                Ok((head, TimeOutcome::Time))
             }
-            Ok(TimeOutcome::Time)
-        }
-        MessageType::Denial => Ok(TimeOutcome::Denied(message.body()?)),
-        _ => Err(LicenseError::MessageType),
-    })
+            MessageType::Denial => {
+                let (head, denial) = message.body()?;
+                Ok((head, TimeOutcome::Denied(denial)))
+            }
+            _ => Err(LicenseError::MessageType),
+        },
+    )
 }
 
 /// Opens the answer to a provision request and verifies the certificate in it.
@@ -122,47 +129,53 @@ pub fn open_provision_answer<C: PrivateKeys + ?Sized>(
     trust: &Trust<'_>,
     bytes: &[u8],
 ) -> Result<Answer<ProvisionOutcome>, LicenseError> {
-    let role = Roles::PROVISIONING;
-    let opened = open(
+    let incoming = Incoming {
+        bytes,
+        cap: MAX_PROVISION_ANSWER,
+        role: Roles::PROVISIONING,
+    };
+    open(
         crypto,
         &pending.common,
         trust,
-        bytes,
-        MAX_PROVISION_ANSWER,
-        role,
-    )?;
-    opened.read(crypto, &pending.common, |kind, message| match kind {
-        MessageType::ProvisionAnswer => message
-            .body::<ProvisionBody>()?
-            .accept(crypto, pending, trust),
-        MessageType::Denial => Ok(ProvisionOutcome::Denied(message.body()?)),
-        _ => Err(LicenseError::MessageType),
-    })
+        &incoming,
+        |message| match message.kind {
+            MessageType::ProvisionAnswer => {
+                let (head, body) = message.body::<ProvisionBody>()?;
+                Ok((head, body.accept(crypto, pending, trust)?))
+            }
+            MessageType::Denial => {
+                let (head, denial) = message.body()?;
+                Ok((head, ProvisionOutcome::Denied(denial)))
+            }
+            _ => Err(LicenseError::MessageType),
+        },
+    )
 }
 
-/// An answer that opened and whose signer's chain was verified; its signature is not yet.
-struct Opened {
-    plaintext: Zeroizing<Vec<u8>>,
+/// An answer as it arrives, and what is asked of it.
+struct Incoming<'a> {
+    bytes: &'a [u8],
     cap: usize,
-    signer: VerifiedService,
-    /// The licence id in the envelope, which the body must repeat.
-    shown_license: Option<LicenseId>,
+    /// The role its signer needs.
+    role: Roles,
 }
 
-fn open<C: PrivateKeys + ?Sized>(
+/// Opens an answer, verifies its chain and signature and hands it to `read`.
+fn open<T, C: PrivateKeys + ?Sized>(
     crypto: &C,
     pending: &Pending,
     trust: &Trust<'_>,
-    bytes: &[u8],
-    cap: usize,
-    role: Roles,
-) -> Result<Opened, LicenseError> {
+    incoming: &Incoming<'_>,
+    read: impl FnOnce(&Message<'_>) -> Result<(AnswerHead, T), LicenseError>,
+) -> Result<Answer<T>, LicenseError> {
     let exchange = &pending.exchange;
     // The verifier's anchor is the one under which the request's audience was verified.
     if *trust.anchor != pending.service.anchor {
         return Err(LicenseError::WrongAnchor);
     }
-    let sealed = Sealed::parse(bytes, cap)?;
+    let cap = incoming.cap;
+    let sealed = Sealed::parse(incoming.bytes, cap)?;
     if sealed.request_id.is_some() {
         // Only requests show a request id.
         return Err(LicenseError::MessageType);
@@ -185,70 +198,57 @@ fn open<C: PrivateKeys + ?Sized>(
         &exchange.agreement_key,
         &context,
     )?;
+
     let signed = Sign1::parse(&plaintext, cap)?;
-    let signer = verify_service_raw(crypto, trust, signed.header.require_chain()?, role)?;
+    let chain = signed.header.require_chain()?;
+    let signer = verify_service_raw(crypto, trust, chain, incoming.role)?;
     if signer.claims.service != pending.service.claims.service {
         return Err(LicenseError::WrongService);
     }
-    Ok(Opened {
-        plaintext,
+    let payload = signed.verified_by(crypto, &signer.claims.signing_key)?;
+    let shown_license = sealed.license_id;
+    let message = Message {
+        kind: signed.header.kind,
+        payload,
         cap,
+        exchange,
+        shown_license,
+    };
+    let (head, outcome) = read(&message)?;
+    let time_anchor = if signer.claims.roles.contains(Roles::TIME) {
+        if !signer.validity.contains(head.server_time) {
+            return Err(LicenseError::TimeOutsideChain);
+        }
+        Some(head.server_time)
+    } else {
+        None
+    };
+    let AnswerHead {
+        server_time,
+        next_challenge,
+    } = head;
+    Ok(Answer {
+        outcome,
+        server_time,
+        time_anchor,
+        next_challenge,
         signer,
-        shown_license: sealed.license_id,
     })
-}
-
-impl Opened {
-    /// Verifies the signature, reads the body and checks what every answer must say.
-    fn read<T, C: Crypto + ?Sized>(
-        self,
-        crypto: &C,
-        pending: &Pending,
-        outcome: impl FnOnce(MessageType, &mut Message<'_>) -> Result<T, LicenseError>,
-    ) -> Result<Answer<T>, LicenseError> {
-        let signed = Sign1::parse(&self.plaintext, self.cap)?;
-        let payload = signed.verified_by(crypto, &self.signer.claims.signing_key)?;
-        let mut message = Message {
-            payload,
-            cap: self.cap,
-            exchange: &pending.exchange,
-            shown_license: self.shown_license,
-            head: None,
-        };
-        let outcome = outcome(signed.header.kind, &mut message)?;
-        let AnswerHead {
-            server_time,
-            next_challenge,
-        } = message.head.ok_or(LicenseError::MessageType)?;
-        let time_anchor = if self.signer.claims.roles.contains(Roles::TIME) {
-            if !self.signer.validity.contains(server_time) {
-                return Err(LicenseError::TimeOutsideChain);
-            }
-            Some(server_time)
-        } else {
-            None
-        };
-        Ok(Answer {
-            outcome,
-            server_time,
-            time_anchor,
-            next_challenge,
-            signer: self.signer,
-        })
-    }
 }
 
 /// A verified payload that waits for the type it is read as.
 struct Message<'a> {
+    kind: MessageType,
     payload: &'a [u8],
     cap: usize,
     exchange: &'a Exchange,
+    /// The licence id in the envelope, which the body must repeat.
     shown_license: Option<LicenseId>,
-    head: Option<AnswerHead>,
 }
 
 impl Message<'_> {
-    fn body<B: Body>(&mut self) -> Result<B, LicenseError> {
+    /// Reads the body and checks what every answer must say.
+    fn body<B: Body>(&self) -> Result<(AnswerHead, B), LicenseError> {
         let (bound, body) = decode(self.payload, self.cap, |d| d.map(B::decode))?;
         if bound.request != self.exchange.request_digest {
             return Err(LicenseError::WrongRequest);
@@ -263,7 +263,6 @@ impl Message<'_> {
             return Err(LicenseError::WrongLicense);
         }
         body.check()?;
-        self.head = Some(bound.head);
-        Ok(body)
+        Ok((bound.head, body))
     }
 }
