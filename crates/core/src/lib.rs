@@ -47,6 +47,7 @@ mod evidence;
 mod identity;
 mod license;
 mod media;
+mod memory;
 mod outputs;
 mod platform;
 mod provisioning;

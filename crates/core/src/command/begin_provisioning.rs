@@ -18,6 +18,7 @@ use crate::command::Outcome;
 use crate::core::{Call, Core};
 use crate::evidence;
 use crate::identity::AnchorSigner;
+use crate::memory::copied;
 use crate::platform::{Identity, Platform};
 use crate::provisioning::PendingProvisioning;
 use crate::refusal;
@@ -35,8 +36,8 @@ pub(crate) fn run<P: Platform>(
     }
     let model = HardwareModel::new(request.model.0).map_err(|_| Status::Malformed)?;
     let token = match request.token_kind {
-        TokenKind::Enrollment => ProvisionToken::Enrolment(request.token.0.to_vec()),
-        TokenKind::Factory => ProvisionToken::Factory(request.token.0.to_vec()),
+        TokenKind::Enrollment => ProvisionToken::Enrolment(copied(request.token.0)?),
+        TokenKind::Factory => ProvisionToken::Factory(copied(request.token.0)?),
     };
     // A new device has nothing to go by but the anchor; its key is made once the service has
     // proved itself.

@@ -18,6 +18,7 @@ use crate::command::Outcome;
 use crate::core::{Call, Core};
 use crate::evidence;
 use crate::identity::AnchorSigner;
+use crate::memory::copied;
 use crate::platform::Platform;
 use crate::refusal;
 use crate::response::Response;
@@ -47,22 +48,30 @@ pub(crate) fn run<P: Platform>(
     let anchored = state.time.known().is_some();
     let parts = &mut core.parts;
     let evidence = evidence::collect(parts, &core.config, &anchor, now, &core.instance, anchored)?;
-    let init_data = request.init_data.0.iter().map(|item| InitData {
-        system_id: item.system_id,
-        data: item.data.0.to_vec(),
-    });
+    let mut init_data = Vec::with_capacity(request.init_data.0.len());
+    for item in &request.init_data.0 {
+        init_data.push(InitData {
+            system_id: item.system_id,
+            data: copied(item.data.0)?,
+        });
+    }
+    let token = request
+        .token
+        .as_ref()
+        .map(|token| copied(token.0))
+        .transpose()?;
     let wanted = LicenseRequest {
         challenge,
         kind,
         keys: request.key_ids.0.iter().map(|id| KeyId(*id)).collect(),
-        init_data: init_data.collect(),
+        init_data,
         wanted: LicenseKind::Session,
         evidence,
         // Without output reports the trusted side knows of none.
         capabilities: Capabilities::default(),
         host_stated,
         model: certificate.model.clone(),
-        token: request.token.as_ref().map(|token| token.0.to_vec()),
+        token,
     };
     let mut signer = AnchorSigner::new(&mut parts.identity, anchor)?;
     let mut device = DeviceIdentity {

@@ -9,6 +9,7 @@ mod check;
 mod stream;
 
 use keybearer_license::{KeyId, LicenseId};
+use keybearer_rules::Level;
 use keybearer_wire::body::{Decrypt, Decrypted};
 use keybearer_wire::limits::MAX_MEDIA_DURATION_MS;
 use keybearer_wire::{SampleTable, Status};
@@ -28,6 +29,10 @@ pub(crate) fn run<P: Platform>(
 ) -> Outcome {
     call.now()?;
     let session = core.sessions.get(call.client, request.session)?;
+    if core.config.level > Level::Medium {
+        // Above Medium no call gives clear media to the host, whatever a key would allow.
+        return Err(Status::NotSupported);
+    }
     if request.duration_ms > MAX_MEDIA_DURATION_MS {
         return Err(Status::DurationTooLong);
     }

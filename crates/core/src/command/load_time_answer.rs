@@ -28,6 +28,9 @@ pub(crate) fn run<P: Platform>(
             let mut time = state.time;
             let server = answer.time_anchor.ok_or(Status::RoleMissing)?;
             if !time.answered(Some(server), sent, now) {
+                // It will not come earlier; what it says for the next request is still good.
+                session.pending.remove(at);
+                session.challenge = Some(answer.next_challenge);
                 return Err(Status::Late);
             }
             state.settle_time(&mut core.parts, time)?;

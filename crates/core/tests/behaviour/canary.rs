@@ -3,7 +3,7 @@
 use keybearer_core::{NoMedia, SlotKind};
 use keybearer_wire::{Command, Status};
 
-use super::licenses::ready;
+use super::scenes::ready;
 use crate::support::{cenc_use, key, license, samples, secret};
 
 /// True when eight bytes in a row of `secret` occur in `bytes`.

@@ -3,7 +3,7 @@
 use keybearer_core::{Core, PlatformError};
 use keybearer_wire::Status;
 
-use super::licenses::ready;
+use super::scenes::ready;
 use crate::support::{
     Device, FakePlatform, Service, Shared, cenc_use, key, license, parts, samples,
 };

@@ -1,34 +1,19 @@
-//! Anchors, keys under them, and the certificate that makes a device of one.
+//! How a device gets its certificate, and how it loses it.
 
-use keybearer_core::{Anchors, NoMedia, Slot, SlotKind};
+use keybearer_core::{NoMedia, Slot, SlotKind};
 use keybearer_crypto::Digest;
 use keybearer_crypto_soft::SoftCrypto;
 use keybearer_license::{
-    DebugStatus, Denial, DenialReason, Isolation, ProvisionToken, Roles, Serial, Ueid, UnixTime,
-    Validity, key_digest,
+    DebugStatus, Denial, DenialReason, Isolation, ProvisionToken, Roles, Ueid, UnixTime, Validity,
+    key_digest,
 };
 use keybearer_rules::Level;
-use keybearer_wire::Status;
-use keybearer_wire::body;
 use keybearer_wire::field::{Blob, Text};
 use keybearer_wire::limits::MAX_ANCHORS;
+use keybearer_wire::{Status, body};
 
+use super::scenes::unsealed;
 use crate::support::{Device, NOW, Provisioned, Service};
-
-/// Flips the last bit of a sealed message's middle, which is ciphertext.
-pub(crate) fn unsealed(message: &[u8]) -> Vec<u8> {
-    let mut message = message.to_vec();
-    let middle = message.len() / 2;
-    message[middle] ^= 1;
-    message
-}
-
-/// Flips the last bit of a signed message, which is of its signature.
-pub(crate) fn spoiled(message: &[u8]) -> Vec<u8> {
-    let mut message = message.to_vec();
-    *message.last_mut().unwrap() ^= 1;
-    message
-}
 
 #[test]
 fn a_device_is_certified_and_stays_so_across_restarts() {
@@ -102,96 +87,6 @@ fn a_factory_token_travels_as_one() {
 }
 
 #[test]
-fn only_permitted_anchors_are_used() {
-    let (mut service, other) = (Service::new(1), Service::new(2));
-    let mut device = Device::trusted(1, other.anchor());
-    let anchor = service.anchor();
-    assert_eq!(device.device_key(anchor), Err(Status::UnknownAnchor));
-    assert_eq!(
-        device.begin(anchor, &service.info()),
-        Err(Status::UnknownAnchor)
-    );
-    assert_eq!(device.finish(anchor, &[]), Err(Status::UnknownAnchor));
-    assert_eq!(device.erase(anchor), Err(Status::UnknownAnchor));
-    assert_eq!(device.open(&mut service), Err(Status::UnknownAnchor));
-    assert_eq!(device.load_list(anchor, &[]), Err(Status::UnknownAnchor));
-    assert!(device.world.get().slots.is_empty());
-    assert!(device.device_key(other.anchor()).is_ok());
-}
-
-#[test]
-fn at_medium_and_high_the_application_names_no_anchor() {
-    for level in [Level::Medium, Level::High] {
-        let mut device = Device::with(1, |config, _| {
-            config.level = level;
-            config.isolation = Isolation::Tee;
-            config.anchors = Anchors::Application;
-        });
-        assert_eq!(
-            device.device_key(Digest([1; 32])),
-            Err(Status::UnknownAnchor)
-        );
-    }
-}
-
-#[test]
-fn identities_are_limited_in_number() {
-    let mut device = Device::new(1);
-    for anchor in 0..MAX_ANCHORS {
-        assert!(
-            device
-                .device_key(Digest([u8::try_from(anchor).unwrap(); 32]))
-                .is_ok()
-        );
-    }
-    assert_eq!(
-        device.device_key(Digest([0xff; 32])),
-        Err(Status::LimitExceeded)
-    );
-    let mut service = Service::new(1);
-    let info = service.info();
-    assert_eq!(
-        device.begin(service.anchor(), &info),
-        Err(Status::LimitExceeded)
-    );
-    device.erase(Digest([0; 32])).unwrap();
-    assert!(device.device_key(Digest([0xff; 32])).is_ok());
-}
-
-#[test]
-fn anchors_share_nothing_that_links_the_device() {
-    let (mut device, mut one, mut two) = (Device::new(1), Service::new(1), Service::new(2));
-    device.provision(&mut one);
-    device.provision(&mut two);
-    let mut said = Vec::new();
-    for service in [&mut one, &mut two] {
-        let request = device.begin(service.anchor(), &service.info()).unwrap();
-        let read = service.read_provision(&request);
-        said.push((
-            read.device_key,
-            read.request.ueid,
-            read.request.evidence.boot_id,
-        ));
-    }
-    assert_ne!(said[0].0, said[1].0);
-    assert_ne!(said[0].1, said[1].1);
-    assert_ne!(said[0].2, said[1].2);
-    // Within an anchor identifier and key stay; the boot identity stays for the boot.
-    let request = device.begin(one.anchor(), &one.info()).unwrap();
-    let again = one.read_provision(&request);
-    assert_eq!(
-        (again.device_key, again.request.ueid),
-        (said[0].0, said[0].1)
-    );
-    assert_eq!(again.request.evidence.boot_id, said[0].2);
-    device.reboot();
-    let request = device.begin(one.anchor(), &one.info()).unwrap();
-    let rebooted = one.read_provision(&request);
-    assert_eq!(rebooted.request.ueid, said[0].1);
-    assert_ne!(rebooted.request.evidence.boot_id, said[0].2);
-}
-
-#[test]
 fn erasing_makes_another_device() {
     let (mut device, mut service) = (Device::new(1), Service::new(1));
     let anchor = service.anchor();
@@ -225,85 +120,6 @@ fn erasing_makes_another_device() {
     assert_ne!(service.read_provision(&request).request.ueid, before);
     // Erasing nothing is no error.
     device.erase(Digest([0x77; 32])).unwrap();
-}
-
-/// Everything wrong with a service info, for the commands that take one.
-#[test]
-fn a_service_must_prove_itself_before_anything_is_written() {
-    let (mut service, mut other) = (Service::new(1), Service::new(2));
-    let anchor = service.anchor();
-    let mut without_role = service.sibling(3, "license.example", Roles::LICENSE);
-    let cases = [
-        (other.info(), Status::BadChain),
-        (vec![0xa0], Status::BadMessage),
-        (Vec::new(), Status::BadMessage),
-        (spoiled(&service.info()), Status::BadSignature),
-        (without_role.info(), Status::RoleMissing),
-    ];
-    for (info, status) in cases {
-        let mut device = Device::new(1);
-        assert_eq!(device.begin(anchor, &info), Err(status));
-        assert!(device.world.get().slots.is_empty(), "{status:?}");
-    }
-    let mut provisioner = service.sibling(4, "provisioning.example", Roles::PROVISIONING);
-    let cases = [
-        (other.info(), Status::BadChain),
-        (vec![0xa0], Status::BadMessage),
-        (spoiled(&service.info()), Status::BadSignature),
-        (provisioner.info(), Status::RoleMissing),
-    ];
-    let mut device = Device::new(1);
-    device.provision(&mut service);
-    for (info, status) in cases {
-        assert_eq!(device.open_with(anchor, &info), Err(status));
-    }
-}
-
-#[test]
-fn an_ended_or_revoked_service_is_refused() {
-    let mut service = Service::new(1);
-    let mut device = Device::new(1);
-    // The provision answer anchors the time.
-    device.provision(&mut service);
-    let anchor = service.anchor();
-    let mut ended = service.sibling(
-        2,
-        "ended.example",
-        Roles::LICENSE.union(Roles::PROVISIONING),
-    );
-    ended.recertify(
-        Roles::LICENSE.union(Roles::PROVISIONING),
-        Validity {
-            not_before: UnixTime(NOW - 100),
-            not_after: UnixTime(NOW + 10),
-        },
-    );
-    let info = ended.info();
-    assert!(device.open_with(anchor, &info).is_ok());
-    device.advance(10_000);
-    assert_eq!(
-        device.open_with(anchor, &info),
-        Err(Status::OutsideValidity)
-    );
-    assert_eq!(device.begin(anchor, &info), Err(Status::OutsideValidity));
-    let mut early = service.sibling(3, "early.example", Roles::LICENSE);
-    early.recertify(
-        Roles::LICENSE,
-        Validity {
-            not_before: UnixTime(NOW + 1_000),
-            not_after: UnixTime(NOW + 2_000),
-        },
-    );
-    assert_eq!(
-        device.open_with(anchor, &early.info()),
-        Err(Status::OutsideValidity)
-    );
-
-    let info = service.info();
-    let list = service.revocation_list(1, &[service.serial]);
-    device.load_list(anchor, &list).unwrap();
-    assert_eq!(device.open_with(anchor, &info), Err(Status::Revoked));
-    assert_eq!(device.begin(anchor, &info), Err(Status::Revoked));
 }
 
 #[test]
@@ -396,6 +212,39 @@ fn anything_wrong_with_the_answer_writes_nothing() {
 }
 
 #[test]
+fn the_answer_must_come_from_the_service_that_was_asked() {
+    let (mut device, mut service) = (Device::new(1), Service::new(1));
+    let anchor = service.anchor();
+    // The first time round anchors the time.
+    device.provision(&mut service);
+    let request = device.begin(anchor, &service.info()).unwrap();
+    let before = device.world.get().slots.clone();
+    let mut ended = service.sibling(3, "service.example", Roles::PROVISIONING);
+    let validity = Validity {
+        not_before: UnixTime(NOW - 100),
+        not_after: UnixTime(NOW - 50),
+    };
+    ended.recertify(Roles::PROVISIONING, validity);
+    let cases = [
+        (
+            service.sibling(2, "other.example", Roles::PROVISIONING),
+            Status::WrongService,
+        ),
+        (ended, Status::OutsideValidity),
+        (Service::new(9), Status::BadChain),
+    ];
+    for (mut signer, status) in cases {
+        let answer = service.certify_signed_by(&mut signer, &request);
+        assert_eq!(device.finish(anchor, &answer), Err(status));
+    }
+    let answer = service.certify(&request);
+    let list = service.revocation_list(1, &[service.serial]);
+    assert_eq!(device.world.get().slots, before);
+    device.load_list(anchor, &list).unwrap();
+    assert_eq!(device.finish(anchor, &answer), Err(Status::Revoked));
+}
+
+#[test]
 fn a_denial_is_reported_and_uses_the_request_up() {
     let (mut device, mut service) = (Device::new(1), Service::new(1));
     let anchor = service.anchor();
@@ -451,80 +300,4 @@ fn nobody_elses_pending_request_is_dropped_for_room() {
     let (owner, answer) = owners.remove(0);
     device.client = owner;
     assert!(device.finish(anchor, &answer).is_ok());
-}
-
-/// A sealed record from another slot, another device or another time of writing its bytes.
-#[test]
-fn sealed_records_open_only_where_they_were_sealed() {
-    let (mut one, mut two) = (Device::new(1), Device::new(2));
-    let (mut service, mut other) = (Service::new(1), Service::new(2));
-    for device in [&mut one, &mut two] {
-        device.provision(&mut service);
-        device.provision(&mut other);
-    }
-    let list = service.revocation_list(1, &[Serial([1; 16])]);
-    one.load_list(service.anchor(), &list).unwrap();
-    let honest = one.world.get().slots.clone();
-    let anchor = service.anchor();
-    let slot = |kind| Slot::under(kind, &anchor);
-    for kind in [SlotKind::Certificate, SlotKind::Time, SlotKind::Revocation] {
-        let other_device = two.world.get().slots.get(&slot(kind)).cloned();
-        let other_anchor = honest.get(&Slot::under(kind, &other.anchor())).cloned();
-        let other_slot = honest[&slot(match kind {
-            SlotKind::Time => SlotKind::Certificate,
-            _ => SlotKind::Time,
-        })]
-            .clone();
-        let mut damaged = vec![Vec::new(), vec![1; 12]];
-        let record = honest[&slot(kind)].clone();
-        for at in 0..record.len() {
-            let mut flipped = record.clone();
-            flipped[at] ^= 0x10;
-            damaged.push(flipped);
-        }
-        damaged.push(record[..record.len() - 1].to_vec());
-        damaged.push([&record[..], &[0]].concat());
-        let foreign = [other_device, other_anchor, Some(other_slot)]
-            .into_iter()
-            .flatten();
-        for record in foreign.chain(damaged) {
-            one.world.get().slots = honest.clone();
-            one.world.get().slots.insert(slot(kind), record);
-            one.restart();
-            assert_eq!(one.open(&mut service), Err(Status::Platform), "{kind:?}");
-        }
-    }
-    one.world.get().slots = honest;
-    one.restart();
-    assert!(one.open(&mut service).is_ok());
-}
-
-#[test]
-fn identity_records_of_another_format_are_refused() {
-    let mut service = Service::new(1);
-    for kind in [SlotKind::Identity, SlotKind::Anchors] {
-        let mut device = Device::new(1);
-        device.provision(&mut service);
-        let slot = match kind {
-            SlotKind::Anchors => Slot { kind, id: [0; 32] },
-            _ => Slot::under(kind, &service.anchor()),
-        };
-        let record = device.world.get().slots[&slot].clone();
-        let mut other_version = record.clone();
-        other_version[0] = 2;
-        for bad in [
-            Vec::new(),
-            other_version,
-            record[..record.len() - 1].to_vec(),
-        ] {
-            device.world.get().slots.insert(slot, bad);
-            device.restart();
-            // The list is only read when an identity is made.
-            let outcome = match kind {
-                SlotKind::Anchors => device.device_key(Digest([5; 32])).map(|_| ()),
-                _ => device.open(&mut service).map(|_| ()),
-            };
-            assert_eq!(outcome, Err(Status::Platform));
-        }
-    }
 }

@@ -4,7 +4,7 @@ use keybearer_core::InPlace;
 use keybearer_wire::{Command, Status, body, decode_response};
 use proptest::prelude::*;
 
-use super::licenses::ready;
+use super::scenes::ready;
 use crate::support::{Device, Service, cenc_use, key, license};
 
 /// Valid requests of every kind, to be damaged.

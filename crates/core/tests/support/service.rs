@@ -218,6 +218,26 @@ impl Service {
         answer
     }
 
+    /// Certifies a request to this service, the answer signed by `other`.
+    pub fn certify_signed_by(&mut self, other: &mut Self, request: &[u8]) -> Vec<u8> {
+        core::mem::swap(&mut self.signer, &mut other.signer);
+        core::mem::swap(&mut self.chain, &mut other.chain);
+        let answer = self.certify(request);
+        core::mem::swap(&mut self.signer, &mut other.signer);
+        core::mem::swap(&mut self.chain, &mut other.chain);
+        answer
+    }
+
+    /// A time answer to a request to this service, signed by `other`.
+    pub fn time_signed_by(&mut self, other: &mut Self, request: &[u8]) -> Vec<u8> {
+        core::mem::swap(&mut self.signer, &mut other.signer);
+        core::mem::swap(&mut self.chain, &mut other.chain);
+        let answer = self.time(request);
+        core::mem::swap(&mut self.signer, &mut other.signer);
+        core::mem::swap(&mut self.chain, &mut other.chain);
+        answer
+    }
+
     /// Certifies a request that was sealed to this service's first certificate.
     pub fn certify_sealed_before(&mut self, request: &[u8]) -> Vec<u8> {
         let now = core::mem::replace(&mut self.digest, self.first.unwrap());
