@@ -1,4 +1,51 @@
-//! The keybearer command.
+//! The `keybearer` command: shows the whole of it at work, runs the reference server, provisions this
+//! device, decrypts files by licence or by given keys, and explains what it meets.
+//!
+//! What it promises: results on standard output, everything else on standard error; exit codes that
+//! mean something ([`exit`]); no file under its final name unless all of it was written.
+//! Whom it distrusts: every input. It holds no content key but those that `decrypt` is given by hand.
 
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod arguments;
+mod decrypt;
+mod demo;
+mod device;
+mod exit;
+mod explain;
+mod failure;
+mod inspect;
+mod interrupt;
+mod play;
+mod provision;
+mod samples;
+mod serve;
+mod sizes;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let terminal = arguments.terminal();
+    let done = match arguments.command {
+        Command::Demo(demo) => demo.run(terminal),
+        Command::Serve(serve) => serve.run(terminal),
+        Command::Provision(provision) => provision.run(terminal),
+        Command::Play(play) => play.run(terminal),
+        Command::Decrypt(decrypt) => decrypt.run(terminal),
+        Command::Inspect(inspect) => inspect.run(terminal),
+        Command::Explain(explain) => explain.run(terminal),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            terminal.fail(&failure);
+            ExitCode::from(failure.exit.code())
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Exit codes: part of the interface, so the numbers never change their meaning.
+
+/// What the command's exit code says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// A clear file is not what it should be.
+    Unverified = 1,
+    /// The arguments contradict each other or name what does not exist.
+    Usage = 2,
+    /// What came in cannot be used: a media, key, configuration, bundle or message file.
+    Input = 3,
+    /// The service refused, or a licence does not allow it.
+    Denied = 4,
+    /// The service could not be reached, answered nonsense, or could not be started.
+    Service = 5,
+    /// The trusted side is missing, died or refused.
+    Trusted = 6,
+    /// The result could not be written.
+    Output = 7,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+/// Every code with its name and what it means, in the order of the numbers.
+pub(crate) const CODES: &[(u8, &str, &str)] = &[
+    (0, "ok", "everything asked for was done"),
+    (
+        1,
+        "unverified",
+        "a decrypted file differs from what it should be (demo)",
+    ),
+    (2, "usage", "the arguments are wrong"),
+    (
+        3,
+        "input",
+        "an input cannot be used: media, key, configuration, bundle or message",
+    ),
+    (
+        4,
+        "denied",
+        "the service refused, or the licence does not allow it",
+    ),
+    (
+        5,
+        "service",
+        "the service could not be reached or started, or answered nonsense",
+    ),
+    (6, "trusted", "the trusted side is missing, died or refused"),
+    (7, "output", "the result could not be written"),
+    (
+        130,
+        "interrupted",
+        "stopped by Ctrl-C; nothing is left under the final name",
+    ),
+];
+
+impl Exit {
+    /// The number.
+    pub(crate) const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The name, as `--json` gives it.
+    pub(crate) fn name(self) -> &'static str {
+        CODES
+            .iter()
+            .find(|(code, ..)| *code == self.code())
+            .map_or("unknown", |(_, name, _)| name)
+    }
+}
+
+/// The table for `--help`.
+pub(crate) const HELP: &str = "\
+Exit codes:
+    0  ok
+    1  a decrypted file differs from what it should be (demo)
+    2  the arguments are wrong
+    3  an input cannot be used: media, key, configuration, bundle or message
+    4  the service refused, or the licence does not allow it
+    5  the service could not be reached or started, or answered nonsense
+    6  the trusted side is missing, died or refused
+    7  the result could not be written
+  130  stopped by Ctrl-C; nothing is left under the final name";
+
+#[cfg(test)]
+mod tests {
+    use super::{CODES, Exit, HELP};
+
+    #[test]
+    fn every_code_has_one_row_and_the_help_says_the_same() {
+        let all = [
+            Exit::Unverified,
+            Exit::Usage,
+            Exit::Input,
+            Exit::Denied,
+            Exit::Service,
+            Exit::Trusted,
+            Exit::Output,
+            Exit::Interrupted,
+        ];
+        assert_eq!(CODES.len(), all.len() + 1, "and 0");
+        for exit in all {
+            assert_eq!(
+                CODES
+                    .iter()
+                    .filter(|(code, ..)| *code == exit.code())
+                    .count(),
+                1
+            );
+            assert_ne!(exit.name(), "unknown");
+        }
+        for (code, _, meaning) in &CODES[1..] {
+            assert!(HELP.contains(&format!("{code:>5}  {meaning}")), "{code}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! `keybearer play`: a protected file becomes a clear one by a licence; the keys stay in the trusted
+//! side.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use keybearer_client::{
+    AnchorDigest, Client, KeyStatus, License, Licensed, ServerUrl, decrypt_file,
+    explain::{kid, time},
+};
+use serde_json::{Value, json};
+
+use crate::device::{self, DeviceArguments};
+use crate::failure::Failure;
+use crate::interrupt::{self, Interruptible};
+use crate::sizes::{counted, file_name, grouped};
+use crate::terminal::Terminal;
+
+const EXAMPLES: &str = "\
+Examples:
+  keybearer play film.mp4 -o clear.mp4
+  keybearer play film.mp4 --server http://127.0.0.1:7480 -o clear.mp4
+  keybearer play film.mp4 --server https://license.example --token-file token -o clear.mp4
+
+Without --server, the service this device was last provisioned with is asked; its anchor is
+remembered from then (keybearer provision).";
+
+/// Decrypt a file by a licence
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Play {
+    /// The protected file (fragmented ISO-BMFF)
+    file: PathBuf,
+    /// Where the clear file goes; appears only when it is complete
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// Address of the licence service [default: the one of the last provisioning]
+    #[arg(long, value_name = "URL")]
+    server: Option<ServerUrl>,
+    /// Digest of the operator's root key [default: remembered from provisioning]
+    #[arg(long, value_name = "HEX")]
+    anchor: Option<AnchorDigest>,
+    /// A file with the authorisation token, if the content needs one
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArguments,
+}
+
+impl Play {
+    pub(crate) fn run(self, terminal: Terminal) -> Result<(), Failure> {
+        interrupt::watch();
+        // What is wrong with the file should be said before a service is asked.
+        let size = std::fs::metadata(&self.file)
+            .map_err(|error| {
+                Failure::input(format!("cannot open {}", self.file.display())).cause(&error)
+            })?
+            .len();
+        let token = self
+            .token_file
+            .as_deref()
+            .map(device::read_token)
+            .transpose()?;
+        let (url, anchor) = device::choose(&self.device.state()?, self.server, self.anchor)?;
+        let client = Client::new(self.device.open(terminal)?, url, anchor);
+        let mut session = client.open_session()?;
+        let licensed = Licensed::new(&client, &mut session, token)?;
+
+        let bar = terminal.progress(&file_name(&self.file), Some(size));
+        let mut decryptor = Interruptible(licensed);
+        let done = decrypt_file(&self.file, &self.output, &mut decryptor, &mut |progress| {
+            bar.set_position(progress.bytes);
+        });
+        bar.finish_and_clear();
+        let summary = done?;
+
+        let licenses = decryptor.0.licenses();
+        if summary.protected_samples == 0 {
+            terminal.warn("no sample of this file is protected; it was copied as it is");
+        }
+        if terminal.json {
+            return terminal.print_json(&json!({
+                "output": self.output,
+                "bytes": summary.bytes,
+                "fragments": summary.fragments,
+                "samples": summary.samples,
+                "decrypted_samples": summary.protected_samples,
+                "key_ids": summary.key_ids.iter().map(kid).collect::<Vec<_>>(),
+                "licenses": licenses.iter().map(described).collect::<Vec<_>>(),
+            }));
+        }
+        let mut text = format!(
+            "{}: {} of {} decrypted, {} bytes\n",
+            self.output.display(),
+            grouped(summary.protected_samples),
+            counted(summary.samples, "sample"),
+            grouped(summary.bytes),
+        );
+        for license in licenses {
+            let ends = license
+                .ends
+                .map_or("no end".to_owned(), |end| format!("ends {}", time(end)));
+            let keys = counted(license.keys.len() as u64, "key");
+            text += &format!("licence {}: {keys}, {ends}\n", hex::encode(license.id));
+        }
+        terminal.print(&text)
+    }
+}
+
+/// A licence for `--json`.
+pub(crate) fn described(license: &License) -> Value {
+    let keys = license.keys.iter().map(|key| {
+        json!({
+            "key_id": kid(&key.id),
+            "usable": key.status == KeyStatus::Usable,
+            "status": key.status.text(),
+            "scheme": key.scheme.to_string(),
+            "lowest_level": key.lowest_level.name(),
+        })
+    });
+    json!({
+        "id": hex::encode(license.id),
+        "sequence": license.sequence,
+        "ends": license.ends.map(time),
+        "keys": keys.collect::<Vec<_>>(),
+    })
+}

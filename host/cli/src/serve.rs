@@ -1,0 +1,253 @@
+//! `keybearer serve`: the reference licence server, its keys, and enrolment bundles.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use keybearer_client::explain::time;
+use keybearer_license::ServiceId;
+use keybearer_server::{Config, EnrolmentToken, KeyDirectory, RunningServer, Server, SystemClock};
+use serde_json::json;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::terminal::{Terminal, bold};
+
+const EXAMPLES: &str = "\
+Examples:
+  keybearer serve init keys --service \"Example service\"    make the keys, print the anchor
+  keybearer serve --config keybearer.toml                  run
+  keybearer serve --config keybearer.toml --bundle device.json
+                                                           run, and enrol one device
+  keybearer serve renew keys                               a new service certificate
+
+The smallest configuration:
+  key_dir = \"keys\"
+  store = \"keybearer.redb\"
+  [[content]]
+  id = \"film\"
+  open = true
+  [[content.key]]
+  kid = \"8caa7e396f418e64ccdd707a12761c01\"
+  key_file = \"film.key\"      # 16 bytes; or key = \"32 hex digits\"
+  track = \"sd\"
+  scheme = \"cenc\"
+
+Key files, and a configuration that holds keys, must be readable by their owner only (chmod 600).
+Move root.key away after `init`: the running server never opens it.";
+
+/// Run the reference licence server, or make its keys
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Serve {
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "FILE", required = true)]
+    config: Option<PathBuf>,
+    /// Mint a one-use enrolment token and write an enrolment bundle to FILE
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
+    /// What to log to standard error, such as info or keybearer_server=debug
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    log: String,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Make a new operator's keys and print the anchor
+    #[command(after_help = "\
+Examples:
+  keybearer serve init keys --service \"Example service\"
+  keybearer serve init keys --service example --json")]
+    Init {
+        /// Folder for the keys; must not exist or be empty
+        dir: PathBuf,
+        /// The service's name in its certificate
+        #[arg(long, value_name = "NAME")]
+        service: String,
+    },
+    /// Issue a new service certificate (they live 30 days)
+    #[command(after_help = "\
+Examples:
+  keybearer serve renew keys
+  keybearer serve renew keys --root-key /media/safe/root.key    new issuer certificates as well")]
+    Renew {
+        /// Folder of the keys
+        dir: PathBuf,
+        /// The root key, to renew the issuers' certificates as well
+        #[arg(long, value_name = "FILE")]
+        root_key: Option<PathBuf>,
+    },
+}
+
+impl Serve {
+    pub(crate) fn run(self, terminal: Terminal) -> Result<(), Failure> {
+        match (self.what, self.config) {
+            (Some(What::Init { dir, service }), _) => init(&dir, &service, terminal),
+            (Some(What::Renew { dir, root_key }), _) => renew(&dir, root_key.as_deref(), terminal),
+            (None, Some(config)) => run(&config, self.bundle.as_deref(), &self.log, terminal),
+            (None, None) => {
+                Err(Failure::usage("no configuration was named").hint("give --config FILE"))
+            }
+        }
+    }
+}
+
+fn init(dir: &Path, service: &str, terminal: Terminal) -> Result<(), Failure> {
+    let id = ServiceId::new(service).map_err(|_| {
+        Failure::usage(format!(
+            "a service cannot be called {service:?}; expected 1 to 64 printable ASCII characters"
+        ))
+    })?;
+    let anchor = KeyDirectory::create(dir, &id, &SystemClock)
+        .map_err(|error| {
+            Failure::input(format!("cannot make keys in {}", dir.display())).cause(&error)
+        })?
+        .to_string();
+    terminal.say(format!("keys made in {}", dir.display()));
+    terminal.say(format!(
+        "move {} to a safe place now",
+        dir.join("root.key").display()
+    ));
+    if terminal.json {
+        return terminal.print_json(&json!({ "anchor": anchor, "service": service, "keys": dir }));
+    }
+    terminal.print(&format!("{anchor}\n"))
+}
+
+fn renew(dir: &Path, root_key: Option<&Path>, terminal: Terminal) -> Result<(), Failure> {
+    let until = KeyDirectory::renew(dir, root_key, &SystemClock).map_err(|error| {
+        Failure::input(format!(
+            "cannot renew the certificates in {}",
+            dir.display()
+        ))
+        .cause(&error)
+    })?;
+    let until = time(until.0);
+    if terminal.json {
+        return terminal.print_json(&json!({ "keys": dir, "until": until }));
+    }
+    let name = dir.display();
+    terminal.print(&format!(
+        "the service certificate in {name} counts until {until}\n"
+    ))
+}
+
+fn run(config: &Path, bundle: Option<&Path>, log: &str, terminal: Terminal) -> Result<(), Failure> {
+    start_log(log)?;
+    let name = config.display();
+    let config = Config::load(config).map_err(|error| {
+        Failure::input(format!("cannot use configuration {name}")).cause(&error)
+    })?;
+    let server = Server::bind(config)
+        .map_err(|error| Failure::new(Exit::Service, "the server cannot start").cause(&error))?;
+    let handle = server.shutdown_handle();
+    interrupt::watch_with(move || handle.shutdown());
+    let anchor = server.anchor().to_string();
+    if let Some(path) = bundle {
+        write_bundle(path, &server)?;
+    }
+    let shown = Shown {
+        url: server.url(),
+        admin: server.admin_addr(),
+        token_file: server.admin_token_file().to_owned(),
+    };
+    shown.print(&anchor, bundle, terminal)?;
+    server
+        .wait()
+        .map_err(|error| Failure::new(Exit::Service, "the server ended").cause(&error))
+}
+
+/// What an operator must know of a server that has started.
+struct Shown {
+    url: String,
+    admin: SocketAddr,
+    token_file: PathBuf,
+}
+
+impl Shown {
+    fn print(
+        &self,
+        anchor: &str,
+        bundle: Option<&Path>,
+        terminal: Terminal,
+    ) -> Result<(), Failure> {
+        if terminal.json {
+            return terminal.print_json(&json!({
+                "url": self.url,
+                "admin": format!("http://{}", self.admin),
+                "admin_token_file": self.token_file,
+                "anchor": anchor,
+                "bundle": bundle,
+            }));
+        }
+        let mut text = format!("{}  {}\n", bold("licences"), self.url);
+        let token = self.token_file.display();
+        text += &format!(
+            "{}     http://{} (token in {token})\n",
+            bold("admin"),
+            self.admin
+        );
+        text += &format!("{}    {anchor}\n", bold("anchor"));
+        if let Some(path) = bundle {
+            text += &format!(
+                "{}    {}, good for one device, one hour\n",
+                bold("bundle"),
+                path.display()
+            );
+        }
+        terminal.print(&text)
+    }
+}
+
+fn start_log(filter: &str) -> Result<(), Failure> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|error| {
+        Failure::usage(format!("--log: {filter:?} is no filter"))
+            .cause(&error)
+            .hint("try info, debug or keybearer_server=debug")
+    })?;
+    // A second subscriber in one process cannot be: this is called once.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never)
+        .try_init();
+    Ok(())
+}
+
+/// Tokens of a bundle are good for an hour.
+const BUNDLE_SECONDS: u32 = 3600;
+
+fn write_bundle(path: &Path, server: &RunningServer) -> Result<(), Failure> {
+    let token = EnrolmentToken {
+        tenant: "default".to_owned(),
+        model: None,
+        valid_seconds: BUNDLE_SECONDS,
+    };
+    let minted = server.registry().mint_enrolment(&token).map_err(|error| {
+        Failure::new(Exit::Service, "no enrolment token can be minted").cause(&error)
+    })?;
+    let bundle = json!({
+        "anchor": server.anchor().to_string(),
+        "url": server.url(),
+        "token": minted.token,
+    });
+    let unwritten = |error: std::io::Error| {
+        Failure::new(
+            Exit::Output,
+            format!("cannot write bundle {}", path.display()),
+        )
+        .cause(&error)
+    };
+    // A temporary file is made for its owner's eyes only, and keeps that when it is renamed.
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let mut file =
+        tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(unwritten)?;
+    std::io::Write::write_all(&mut file, bundle.to_string().as_bytes()).map_err(unwritten)?;
+    file.persist(path).map_err(|error| unwritten(error.error))?;
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! What the command prints, and where: results to standard output, everything else to standard
+//! error. Colours, borders and progress bars appear only where a person looks.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Style};
+use comfy_table::{Attribute, Cell, Color, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Colours of the help, the same as of everything else.
+pub(crate) const STYLES: clap::builder::Styles = clap::builder::Styles::styled()
+    .header(AnsiColor::Cyan.on_default().bold())
+    .usage(AnsiColor::Cyan.on_default().bold())
+    .literal(Style::new().bold())
+    .placeholder(AnsiColor::Green.on_default());
+
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const WARN: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// How the command speaks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terminal {
+    /// One JSON document on standard output instead of text.
+    pub(crate) json: bool,
+    /// No progress and no remarks.
+    pub(crate) quiet: bool,
+}
+
+impl Terminal {
+    /// Prints a result. The text may hold colours; they are taken out where nobody sees them.
+    pub(crate) fn print(self, text: &str) -> Result<(), Failure> {
+        let mut out = anstream::stdout().lock();
+        written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    }
+
+    /// Prints a result as JSON.
+    pub(crate) fn print_json(self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(value).map_err(|error| {
+            Failure::new(Exit::Output, "the result cannot be written as JSON").cause(&error)
+        })?;
+        let mut out = std::io::stdout().lock();
+        written(writeln!(out, "{text}").and_then(|()| out.flush()))
+    }
+
+    /// A step, for people who watch.
+    pub(crate) fn say(self, text: impl AsRef<str>) {
+        if !self.quiet {
+            to_stderr(&format!("{DIM}{}{DIM:#}\n", text.as_ref()));
+        }
+    }
+
+    /// Something that is not an error but should not pass unseen.
+    pub(crate) fn warn(self, text: impl AsRef<str>) {
+        to_stderr(&format!("{WARN}warning:{WARN:#} {}\n", text.as_ref()));
+    }
+
+    /// Reports a failure: on standard error, and with `--json` on standard output as well, so that a
+    /// program that reads it always finds one document.
+    pub(crate) fn fail(self, failure: &Failure) {
+        if failure.quiet {
+            return;
+        }
+        let mut text = format!("{BAD}error:{BAD:#} {}\n", failure.what);
+        for cause in &failure.causes {
+            text.push_str(&format!("  {DIM}because:{DIM:#} {cause}\n"));
+        }
+        if let Some(hint) = &failure.hint {
+            text.push_str(&format!("{HINT}hint:{HINT:#} {hint}\n"));
+        }
+        to_stderr(&text);
+        if self.json {
+            let report = serde_json::json!({ "error": {
+                "exit": failure.exit.code(),
+                "kind": failure.exit.name(),
+                "message": failure.what,
+                "causes": failure.causes,
+                "hint": failure.hint,
+            }});
+            // The exit code tells it as well: a reader that went away changes nothing.
+            let _ = self.print_json(&report);
+        }
+    }
+
+    /// A progress bar over bytes, shown only on a terminal.
+    pub(crate) fn progress(self, name: &str, total: Option<u64>) -> ProgressBar {
+        if self.quiet || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let (bar, template) = match total {
+            Some(total) => (
+                ProgressBar::new(total),
+                "{msg:20!} {bar:28.cyan/dim} {bytes:>10} of {total_bytes:10} {eta:>4}",
+            ),
+            None => (ProgressBar::no_length(), "{msg:20!} {spinner} {bytes:>10}"),
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        bar.set_message(name.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    }
+}
+
+/// Standard error is for people: if it is gone there is nobody to tell.
+fn to_stderr(text: &str) {
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
+fn written(result: std::io::Result<()>) -> Result<(), Failure> {
+    result.map_err(|error| {
+        let mut failure = Failure::new(Exit::Output, "standard output cannot be written");
+        failure.quiet = error.kind() == std::io::ErrorKind::BrokenPipe;
+        failure.cause(&error)
+    })
+}
+
+/// Whether results may be drawn for a person: a terminal that shows colours.
+fn drawn() -> bool {
+    let out = std::io::stdout();
+    let choice = anstream::AutoStream::choice(&out);
+    out.is_terminal() && choice != anstream::ColorChoice::Never
+}
+
+/// A table: with rules and colours on a terminal, plain columns in a pipe.
+pub(crate) fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    if drawn() {
+        table
+            .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+            .enforce_styling();
+        table.set_header(header.iter().map(|name| {
+            Cell::new(name)
+                .fg(Color::Cyan)
+                .add_attribute(Attribute::Bold)
+        }));
+    } else {
+        table.load_preset(presets::NOTHING).force_no_tty();
+        table.set_header(header);
+    }
+    table
+}
+
+/// A cell that says yes or no.
+pub(crate) fn verdict(good: bool, text: &str) -> Cell {
+    let cell = Cell::new(text).add_attribute(Attribute::Bold);
+    cell.fg(if good { Color::Green } else { Color::Red })
+}
+
+/// The rows of a table as text, each line without trailing blanks.
+pub(crate) fn rows(table: &Table) -> String {
+    table
+        .to_string()
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
+}
+
+/// A text in the colour of success or failure.
+pub(crate) fn coloured(good: bool, text: &str) -> String {
+    let style = if good { GOOD } else { BAD };
+    format!("{style}{text}{style:#}")
+}
+
+/// A text that stands back.
+pub(crate) fn dim(text: &str) -> String {
+    format!("{DIM}{text}{DIM:#}")
+}
+
+/// A heading.
+pub(crate) fn bold(text: &str) -> String {
+    let bold = Style::new().bold();
+    format!("{bold}{text}{bold:#}")
+}

@@ -1,0 +1,15 @@
+//! The command as a person or a script meets it: arguments in, text, files and exit codes out.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failed expectation is how a test reports"
+)]
+
+mod decrypt;
+mod demo;
+mod explain;
+mod help;
+mod inspect;
+mod play;
+mod run;

@@ -1,0 +1,363 @@
+//! `serve` in one process, `provision` and `play` in others, as on two machines.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::run::{
+    Ran, command, keybearer, listed, media_data, names, sample, speaks_of_protection,
+};
+
+/// A server in a process of its own, stopped with the value.
+struct Server {
+    child: Child,
+    said: Value,
+}
+
+/// What its configuration holds besides its keys and addresses.
+const REST: &str = "store = \"store.redb\"\nkey_dir = \"keys\"\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n";
+
+impl Server {
+    /// Makes keys and starts a server in `folder` that has the keys of these samples, and writes a
+    /// bundle.
+    fn start(folder: &Path, files: &[&str], more: &str) -> Self {
+        let keys = folder.join("keys");
+        if !keys.exists() {
+            keybearer([
+                "serve",
+                "init",
+                keys.to_str().unwrap(),
+                "--service",
+                "Example",
+            ])
+            .exits(0);
+        }
+        let mut config = REST.to_owned();
+        for file in listed()
+            .iter()
+            .filter(|file| files.contains(&file.file.as_str()))
+        {
+            config += &format!("[[content]]\nid = \"{}\"\nopen = true\n", file.file);
+            for [kind, kid, key] in &file.tracks {
+                let track = if kind == "video" { "sd" } else { "audio" };
+                let scheme = &file.scheme;
+                let iv = if scheme == "cbcs" {
+                    "constant-16"
+                } else {
+                    "per-sample-16"
+                };
+                config += &format!(
+                    "[[content.key]]\nkid = \"{kid}\"\nkey = \"{key}\"\ntrack = \"{track}\"\nscheme = \"{scheme}\"\niv = \"{iv}\"\n{more}"
+                );
+            }
+        }
+        let path = folder.join("keybearer.toml");
+        fs::write(&path, config).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let mut child = command()
+            .args(["serve", "--json", "--log", "warn", "--config"])
+            .arg(&path)
+            .arg("--bundle")
+            .arg(folder.join("bundle.json"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The document ends with the first line that is a brace alone.
+        let mut text = String::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            text += &line;
+            if line == "}" {
+                break;
+            }
+        }
+        let said = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        Self { child, said }
+    }
+
+    fn url(&self) -> &str {
+        self.said["url"].as_str().unwrap()
+    }
+
+    /// Sends the termination signal and returns the exit code.
+    fn stop(mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(
+            std::process::Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // After `stop` there is nothing left to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A device with its state in a folder of its own.
+struct Device(TempDir);
+
+impl Device {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let state = self.0.path().join("state");
+        let state = ["--tee", "in-process", "--state", state.to_str().unwrap()];
+        keybearer(arguments.iter().chain(&state))
+    }
+
+    fn output(&self, name: &str) -> PathBuf {
+        let folder = self.0.path().join("out");
+        fs::create_dir_all(&folder).unwrap();
+        folder.join(name)
+    }
+
+    /// Plays a sample with an output named `out.mp4`.
+    fn play(&self, file: &str, more: &[&str]) -> Ran {
+        let (input, output) = (sample(file), self.output("out.mp4"));
+        let mut arguments = vec![
+            "play",
+            input.to_str().unwrap(),
+            "-o",
+            output.to_str().unwrap(),
+        ];
+        arguments.extend(more);
+        self.run(&arguments)
+    }
+
+    /// Plays a sample; it must fail and leave nothing.
+    #[track_caller]
+    fn fails(&self, file: &str, more: &[&str], code: i32) -> Ran {
+        let ran = self.play(file, more).exits(code);
+        assert_eq!(names(&self.0.path().join("out")), [""; 0], "{}", ran.err);
+        ran
+    }
+}
+
+#[test]
+fn a_provisioned_device_plays_by_a_licence() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["cenc-both.mp4", "cbcs-both.mp4"], "");
+    let device = Device::new();
+    let bundle = folder.path().join("bundle.json");
+    let mode = fs::metadata(&bundle).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "the bundle holds a token");
+
+    device
+        .fails("cenc-both.mp4", &[], 2)
+        .says("no service is known")
+        .says("hint:");
+    device
+        .fails("cenc-both.mp4", &["--server", server.url()], 2)
+        .says("no trust anchor is known");
+    let anchor = server.said["anchor"].as_str().unwrap();
+    let named = ["--server", server.url(), "--anchor", anchor];
+    device.fails("cenc-both.mp4", &named, 6).says("provision");
+
+    let bundle = [
+        "provision",
+        "--bundle",
+        bundle.to_str().unwrap(),
+        "--model",
+        "Example TV",
+    ];
+    let ran = device.run(&bundle).exits(0);
+    assert!(
+        ran.out.contains("level low, model Example TV"),
+        "{}",
+        ran.out
+    );
+    Device::new().run(&bundle).exits(4).says("keybearer explain EnrolmentRefused");
+
+    for file in ["cenc-both.mp4", "cbcs-both.mp4"] {
+        let report = device.play(file, &["--json"]).exits(0).json();
+        let clear = fs::read(device.output("out.mp4")).unwrap();
+        let wanted = fs::read(sample("clear-both.mp4")).unwrap();
+        assert!(media_data(&clear) == media_data(&wanted), "{file}");
+        assert!(!speaks_of_protection(&clear), "{file}");
+        assert_eq!(report["licenses"][0]["keys"].as_array().unwrap().len(), 2);
+        fs::remove_file(device.output("out.mp4")).unwrap();
+    }
+    device
+        .fails("cens-both.mp4", &[], 4)
+        .says("does not know the key");
+    device
+        .fails("cenc-iv8-video.mp4", &[], 6)
+        .says("initialisation vector");
+    let url = server.url().to_owned();
+    assert_eq!(server.stop(), Some(0), "stopped in order");
+    device
+        .fails("cenc-both.mp4", &["--server", &url], 5)
+        .says("cannot connect")
+        .says("hint:");
+}
+
+#[test]
+fn a_key_above_the_devices_level_is_denied() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(
+        folder.path(),
+        &["cenc-video.mp4"],
+        "lowest_level = \"medium\"\n",
+    );
+    let device = Device::new();
+    let bundle = folder.path().join("bundle.json");
+    device
+        .run(&["provision", "--bundle", bundle.to_str().unwrap()])
+        .exits(0);
+    let ran = device
+        .fails("cenc-video.mp4", &["--json"], 4)
+        .says("level needed medium");
+    let ran = ran.says("hint: keybearer explain LevelTooLow");
+    assert_eq!(ran.json()["error"]["exit"], 4);
+    drop(server);
+}
+
+#[test]
+fn another_operators_service_is_not_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["cenc-video.mp4"], "");
+    let device = Device::new();
+    let token = folder.path().join("token");
+    fs::write(&token, "not a token\n").unwrap();
+    let wrong = "11".repeat(32);
+    let arguments = [
+        "provision",
+        "--server",
+        server.url(),
+        "--anchor",
+        &wrong,
+        "--token-file",
+        token.to_str().unwrap(),
+    ];
+    device.run(&arguments).exits(6).says("anchor");
+    let anchor = server.said["anchor"].as_str().unwrap();
+    let arguments = [
+        "provision",
+        "--server",
+        server.url(),
+        "--anchor",
+        anchor,
+        "--token-file",
+        token.to_str().unwrap(),
+    ];
+    device
+        .run(&arguments)
+        .exits(4)
+        .says("keybearer explain EnrolmentRefused");
+}
+
+#[test]
+fn the_key_digest_stays_the_same_for_an_operator_and_differs_between_two() {
+    let device = Device::new();
+    let digest = |anchor: &str| {
+        let ran = device.run(&["provision", "--key-digest", "--anchor", &anchor.repeat(32)]);
+        ran.exits(0).out
+    };
+    let first = digest("11");
+    assert_eq!(first.trim().len(), 64);
+    assert_eq!(digest("11"), first);
+    assert_ne!(
+        digest("22"),
+        first,
+        "operators cannot link a device by its key"
+    );
+}
+
+#[test]
+fn provisioning_says_what_is_missing() {
+    let device = Device::new();
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("bundle.json");
+    let name = bundle.to_str().unwrap();
+    device
+        .run(&["provision"])
+        .exits(2)
+        .says("--anchor")
+        .says("hint:");
+    device
+        .run(&["provision", "--anchor", "11"])
+        .exits(2)
+        .says("--anchor");
+    device
+        .run(&["provision", "--anchor", &"11".repeat(32)])
+        .exits(2)
+        .says("no service was named");
+    device
+        .run(&["provision", "--bundle", name])
+        .exits(3)
+        .says("bundle.json");
+    fs::write(
+        &bundle,
+        "{\"anchor\": \"11\", \"url\": \"http://127.0.0.1:1\"}",
+    )
+    .unwrap();
+    device
+        .run(&["provision", "--bundle", name])
+        .exits(3)
+        .says("64 hexadecimal digits");
+    fs::write(
+        &bundle,
+        format!(
+            "{{\"anchor\": \"{}\", \"url\": \"http://127.0.0.1:1\"}}",
+            "11".repeat(32)
+        ),
+    )
+    .unwrap();
+    device
+        .run(&["provision", "--bundle", name])
+        .exits(2)
+        .says("no token was given");
+}
+
+#[test]
+fn the_server_says_what_is_wrong_with_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("keybearer.toml");
+    let name = config.to_str().unwrap();
+    let keys = folder.path().join("keys");
+    let serve = || keybearer(["serve", "--config", name]);
+    serve().exits(3).says("keybearer.toml");
+    fs::write(&config, "key_dirs = \"keys\"\n").unwrap();
+    serve().exits(3).says("key_dirs");
+    fs::write(&config, REST).unwrap();
+    serve().exits(5).says("keys");
+    let init = [
+        "serve",
+        "init",
+        keys.to_str().unwrap(),
+        "--service",
+        "Example",
+        "--json",
+    ];
+    let anchor = keybearer(init).exits(0).json()["anchor"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(anchor.len(), 64);
+    keybearer(init).exits(3).says("not empty");
+    let key = keys.join("service-signing.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    serve().exits(5).says("chmod 600");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let ran = keybearer(["serve", "renew", keys.to_str().unwrap(), "--json"]).exits(0);
+    assert!(ran.json()["until"].as_str().unwrap().ends_with('Z'));
+    keybearer(["serve"]).exits(2).says("--config");
+    keybearer(["serve", "init", "x", "--service", "näme"])
+        .exits(2)
+        .says("printable ASCII");
+}
