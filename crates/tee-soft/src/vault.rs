@@ -110,7 +110,8 @@ impl FileVault {
     fn write(&self, slot: &Slot, record: &[u8]) -> io::Result<()> {
         let path = self.path(slot);
         // One name a slot, so that a crash leaves at most one such file, which the next write takes
-        // over; `SlotKind` and the lock leave no two writers.
+        // over. There is one writer: the directory's lock keeps other processes out, and the core's
+        // lock other threads.
         let beside = path.with_extension("new");
         match fs::remove_file(&beside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

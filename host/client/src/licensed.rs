@@ -1,6 +1,7 @@
 //! Decrypts samples with licences acquired over a client.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use keybearer_license::SYSTEM_ID;
 use keybearer_media::{BatchLimit, PictureSize, Pssh, TrackKind};
@@ -16,7 +17,6 @@ use crate::{
 };
 
 /// Decrypts with licences that it acquires as keys are needed, all samples inside the trusted side.
-#[derive(Debug)]
 pub struct Licensed<'a> {
     client: &'a Client,
     session: &'a mut Session,
@@ -25,6 +25,15 @@ pub struct Licensed<'a> {
     licenses: Vec<License>,
     tracks: HashMap<KeyId, TrackType>,
     table: SampleTableBuilder,
+}
+
+/// Leaves the token out: whoever reads it could use it.
+impl fmt::Debug for Licensed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Licensed")
+            .field("licenses", &self.licenses)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Licensed<'a> {

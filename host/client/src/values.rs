@@ -136,7 +136,7 @@ pub struct InitData {
 }
 
 /// What a licence is wanted for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct LicenseWanted {
     /// Key ids; at most [`keybearer_wire::limits::MAX_KEY_IDS`].
     pub key_ids: Vec<KeyId>,
@@ -149,6 +149,19 @@ pub struct LicenseWanted {
     pub capabilities: Capabilities,
     /// The loaded licence that this request shall renew.
     pub renew: Option<LicenseId>,
+}
+
+/// Says whether there is a token, not the token: whoever reads it could use it.
+impl fmt::Debug for LicenseWanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LicenseWanted")
+            .field("key_ids", &self.key_ids)
+            .field("init_data", &self.init_data)
+            .field("token", &self.token.as_ref().map(|_| ".."))
+            .field("capabilities", &self.capabilities)
+            .field("renew", &self.renew)
+            .finish()
+    }
 }
 
 /// A loaded licence, without secrets. Times are seconds since 1970-01-01T00:00Z by the trusted clock.

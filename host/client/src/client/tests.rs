@@ -31,8 +31,11 @@ impl Tee for Prepared {
 
 type Step = (Command, Result<Vec<u8>, TeeError>);
 
+/// Requests as they arrived.
+type Requests = Arc<Mutex<Vec<Vec<u8>>>>;
+
 /// A connection that expects these commands in this order. Requests are kept.
-fn connection(steps: Vec<Step>) -> (Box<dyn TeeSession>, Arc<Mutex<Vec<Vec<u8>>>>) {
+fn connection(steps: Vec<Step>) -> (Box<dyn TeeSession>, Requests) {
     let requests = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&requests);
     let mut session = MockTeeSession::new();
@@ -52,7 +55,7 @@ fn connection(steps: Vec<Step>) -> (Box<dyn TeeSession>, Arc<Mutex<Vec<Vec<u8>>>
     (Box::new(session), requests)
 }
 
-fn client(steps: Vec<Step>, transport: MockTransport) -> (Client, Arc<Mutex<Vec<Vec<u8>>>>) {
+fn client(steps: Vec<Step>, transport: MockTransport) -> (Client, Requests) {
     let (session, requests) = connection(steps);
     let tee = Arc::new(Prepared(Mutex::new(vec![session])));
     let url = "http://service".parse().unwrap();

@@ -75,9 +75,11 @@ struct Behaviour {
     refusal: fn() -> Result<Vec<u8>, TeeError>,
 }
 
-/// A client over a scripted trusted side. Decrypt requests are kept as (track type, duration,
-/// records), and how many licences were asked for over the network is fixed.
-fn client(behaviour: Behaviour, licenses: usize) -> (Client, Arc<Mutex<Vec<(u8, u32, usize)>>>) {
+/// Decrypt calls as they arrived: track type, duration in milliseconds, bytes of media.
+type Calls = Arc<Mutex<Vec<(u8, u32, usize)>>>;
+
+/// A client over a scripted trusted side. Decrypt calls are kept, and how many licences were asked for over the network is fixed.
+fn client(behaviour: Behaviour, licenses: usize) -> (Client, Calls) {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&calls);
     let mut session = MockTeeSession::new();

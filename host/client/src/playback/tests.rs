@@ -15,8 +15,11 @@ fn sample(name: &str) -> PathBuf {
     Path::new(SAMPLES).join(name)
 }
 
-/// What `samples.json` says: file, clear counterpart, key id and key of each track.
-fn listed() -> Vec<(String, String, Vec<(KeyId, [u8; 16])>)> {
+/// Key id and key of each track.
+type Keys = Vec<(KeyId, [u8; 16])>;
+
+/// What `samples.json` says: file, clear counterpart, keys.
+fn listed() -> Vec<(String, String, Keys)> {
     let list: serde_json::Value =
         serde_json::from_slice(&fs::read(sample("samples.json")).unwrap()).unwrap();
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();

@@ -43,8 +43,11 @@ fn busy(retry_after: Option<Duration>) -> TransportError {
     }
 }
 
+/// Body and timeout of each attempt.
+type Sent = Vec<(Vec<u8>, Duration)>;
+
 /// A transport that fails as told, then answers; what it was sent is kept.
-fn failing(errors: Vec<TransportError>) -> (MockTransport, Arc<Mutex<Vec<(Vec<u8>, Duration)>>>) {
+fn failing(errors: Vec<TransportError>) -> (MockTransport, Arc<Mutex<Sent>>) {
     let sent = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&sent);
     let mut errors = errors.into_iter();
@@ -69,7 +72,7 @@ fn failing(errors: Vec<TransportError>) -> (MockTransport, Arc<Mutex<Vec<(Vec<u8
 fn run(
     policy: RetryPolicy,
     errors: Vec<TransportError>,
-) -> (Result<Vec<u8>, TransportError>, Vec<(Vec<u8>, Duration)>) {
+) -> (Result<Vec<u8>, TransportError>, Sent) {
     let (transport, sent) = failing(errors);
     let result = policy.run(&transport, request(b"sealed"), |response| Ok(response.body));
     let sent = sent.lock().unwrap().clone();

@@ -140,3 +140,16 @@ fn an_anchor_is_64_hexadecimal_digits() {
         assert!(wrong.parse::<AnchorDigest>().is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn an_authorisation_token_is_not_printed() {
+    let wanted = LicenseWanted {
+        token: Some(b"hush".to_vec()),
+        ..LicenseWanted::default()
+    };
+    let text = format!("{wanted:?}");
+    assert!(
+        !text.contains("104, 117") && !text.contains("hush"),
+        "{text}"
+    );
+}
