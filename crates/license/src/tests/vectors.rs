@@ -12,7 +12,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use std::path::PathBuf;
 
-use keybearer_crypto::{Crypto, Label, Secret};
+use keybearer_crypto::{Crypto, Label, PrivateKeys, Secret};
 
 use super::samples::{
     acquire, bare_acquire, bare_license, denial, head, info, key_use, license, provision, release,
@@ -49,27 +49,23 @@ fn pair(
     });
 }
 
+/// The signed message inside an envelope.
 fn inside(bytes: &[u8], key: &Secret<32>, exchange: &Exchange, label: Label) -> Vec<u8> {
     let sealed = Sealed::parse(bytes, 1 << 16).unwrap();
     let answer = label == Label::Answer;
     let license_id = sealed.license_id.or(exchange.license_id.filter(|_| answer));
-    let none = SealContext {
+    let context = SealContext {
         label,
         request_id: &exchange.request_id,
-        license_id: None,
+        license_id: license_id.as_ref(),
         request: Some(&exchange.request_digest).filter(|_| answer),
         device: exchange.device.as_ref().filter(|_| answer),
     };
-    let named = SealContext {
-        license_id: license_id.as_ref(),
-        ..none
-    };
-    let public = keybearer_crypto::PrivateKeys::public_key(&CRYPTO, key).unwrap();
-    // A denial of a renewal names no licence, a renewal does, and the envelope shows neither.
-    let opened = sealed
-        .open(&CRYPTO, key, &public, &named)
-        .or_else(|_| sealed.open(&CRYPTO, key, &public, &none));
-    opened.unwrap().to_vec()
+    let public = CRYPTO.public_key(key).unwrap();
+    sealed
+        .open(&CRYPTO, key, &public, &context)
+        .unwrap()
+        .to_vec()
 }
 
 /// Every vector, in a fixed order.
