@@ -328,3 +328,6 @@ fn default_tenant() -> Tenant {
         barred_models: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,7 +114,7 @@ pub(crate) async fn serve(
     loop {
         tokio::select! {
             biased;
-            _ = stopped.wait_for(|stop| *stop) => break,
+            () = asked_to_stop(&mut stopped) => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
@@ -141,6 +141,12 @@ pub(crate) async fn serve(
     }
 }
 
+/// Waits until the server is to stop.
+pub(crate) async fn asked_to_stop(stop: &mut watch::Receiver<bool>) {
+    // An error says that nobody is left who could ask, which comes to the same.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
 /// One connection from its first byte to its last.
 async fn connection(
     stream: TcpStream,
@@ -161,9 +167,12 @@ async fn connection(
         // What ends a connection early (a peer that went away, a head that never came) is the
         // peer's doing and no news to the operator.
         _ = connection.as_mut() => return,
-        _ = stop.wait_for(|stop| *stop) => {}
+        () = asked_to_stop(&mut stop) => {}
         () = sleep(Duration::from_secs(CONNECTION_SECONDS)) => {}
     }
     connection.as_mut().graceful_shutdown();
     let _ = timeout(Duration::from_secs(limits.request_seconds), connection).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,7 @@ use keybearer_license::{
 use crate::clock::Clock;
 use crate::crypto::{FileSigner, ServiceCrypto};
 pub use error::KeyError;
-use files::{Purpose, check_directory, read_key, read_key_file, read_private};
+use files::{Purpose, check_directory, read_key, read_key_file, read_public};
 
 /// The anchor's public half, as a deterministic COSE_Key.
 const ANCHOR_FILE: &str = "anchor.cbor";
@@ -111,7 +111,7 @@ impl KeyDirectory {
     /// [`KeyError::Missing`], [`KeyError::Format`].
     pub fn anchor(dir: &Path) -> Result<Anchor, KeyError> {
         let path = dir.join(ANCHOR_FILE);
-        let bytes = read_private(&path)?;
+        let bytes = read_public(&path)?;
         let key = public_key_from_cose(&bytes).map_err(|_| KeyError::Format {
             path,
             expected: "a COSE_Key on P-256",
@@ -161,7 +161,7 @@ impl KeyDirectory {
         let agreement_public = crypto.public_key(&agreement)?;
         let device_issuer = FileSigner::new(&read_key(dir, Purpose::DeviceIssuer)?)?;
         let device_issuer_path = dir.join(DEVICE_ISSUER_FILE);
-        let device_issuer_certificate = read_private(&device_issuer_path)?.to_vec();
+        let device_issuer_certificate = read_public(&device_issuer_path)?;
         let device_issuer_end = keybearer_license::peek_issuer(&device_issuer_certificate)
             .map_err(|source| KeyError::Certificate {
                 path: device_issuer_path,
@@ -335,7 +335,7 @@ fn read_service(
         path: path.clone(),
         source,
     };
-    let chain = CertificateChain::from_bytes(&read_private(&path)?).map_err(certificate)?;
+    let chain = CertificateChain::from_bytes(&read_public(&path)?).map_err(certificate)?;
     let revoked = RevokedSerials::none();
     let trust = Trust {
         anchor: &anchor.key,
@@ -376,3 +376,6 @@ fn current_service(
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

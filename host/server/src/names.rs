@@ -171,3 +171,6 @@ impl<'de, T: Named> serde::Deserialize<'de> for Name<T> {
         deserializer.deserialize_str(Word(std::marker::PhantomData))
     }
 }
+
+#[cfg(test)]
+mod tests;

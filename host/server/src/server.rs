@@ -75,10 +75,7 @@ impl Server {
         let thread = std::thread::Builder::new()
             .name("keybearer-server".into())
             .spawn(move || {
-                let asked = async move {
-                    // An error says that every handle is gone, which asks for the same.
-                    let _ = stopped.wait_for(|stop| *stop).await;
-                };
+                let asked = async move { http::asked_to_stop(&mut stopped).await };
                 runtime.block_on(server.serve(asked))
             })?;
         running.thread = Some(thread);

@@ -172,3 +172,6 @@ fn first_before<const N: usize>(
     });
     Ok(first.filter(|(first, _)| *first < time))
 }
+
+#[cfg(test)]
+mod tests;

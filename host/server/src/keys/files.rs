@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use super::KeyError;
 
-/// Largest private file read: a configuration file with many contents is the largest of them.
-const MAX_PRIVATE_FILE: u64 = 4 * 1024 * 1024;
+/// Largest file read: a configuration file with many contents is the largest of them.
+const MAX_FILE: u64 = 4 * 1024 * 1024;
 
 /// What a key file's key is for. It stands in the file, so that two files cannot be mixed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,32 +136,42 @@ pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
 ///
 /// The mode is that of the file that was opened, so it cannot be exchanged in between.
 pub(crate) fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(KeyError::Missing {
-                path: path.to_owned(),
-            });
-        }
-        Err(source) => return Err(KeyError::io(path, source)),
-    };
+    let file = open(path)?;
+    check_private(path, &file)?;
+    read_all(path, file)
+}
+
+/// Reads a file that anyone may read: a certificate, or the anchor.
+pub(super) fn read_public(path: &Path) -> Result<Vec<u8>, KeyError> {
+    let mut bytes = read_all(path, open(path)?)?;
+    Ok(std::mem::take(&mut *bytes))
+}
+
+fn open(path: &Path) -> Result<File, KeyError> {
+    File::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => KeyError::Missing {
+            path: path.to_owned(),
+        },
+        _ => KeyError::io(path, error),
+    })
+}
+
+fn read_all(path: &Path, file: File) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let metadata = file
         .metadata()
         .map_err(|source| KeyError::io(path, source))?;
-    if !metadata.is_file() || metadata.len() > MAX_PRIVATE_FILE {
+    if !metadata.is_file() || metadata.len() > MAX_FILE {
         return Err(KeyError::Format {
             path: path.to_owned(),
             expected: "a small regular file",
         });
     }
-    check_mode(path, &metadata, "600")?;
-    // Room for all of it at once: a vector that grows would leave copies of the secret behind.
+    // Room for all of it at once: a vector that grows would leave copies of a secret behind.
     let capacity = usize::try_from(metadata.len())
-        .unwrap_or(usize::MAX)
+        .unwrap_or(0)
         .saturating_add(1);
     let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
-    (&mut file)
-        .take(MAX_PRIVATE_FILE)
+    file.take(MAX_FILE)
         .read_to_end(&mut bytes)
         .map_err(|source| KeyError::io(path, source))?;
     Ok(bytes)

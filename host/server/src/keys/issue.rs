@@ -12,7 +12,7 @@ use keybearer_license::{
 };
 use zeroize::{Zeroize, Zeroizing};
 
-use super::files::{Purpose, create_directory, read_key, read_private, write_key, write_private};
+use super::files::{Purpose, create_directory, read_key, read_public, write_key, write_private};
 use super::{
     ANCHOR_FILE, Anchor, CHAIN_FILE, DAY, DEVICE_ISSUER_FILE, KeyError, SERVICE_ISSUER_FILE,
     admin_token_file, read_service,
@@ -153,7 +153,7 @@ pub(super) fn renew_issuers(
     ] {
         let path = dir.join(file);
         let mut claims =
-            peek_issuer(&read_private(&path)?).map_err(|source| KeyError::Certificate {
+            peek_issuer(&read_public(&path)?).map_err(|source| KeyError::Certificate {
                 path: path.clone(),
                 source,
             })?;
@@ -189,7 +189,7 @@ fn certify_service(
     let crypto = ServiceCrypto::new();
     let issuer = FileSigner::new(&read_key(dir, Purpose::ServiceIssuer)?)?;
     let issuer_path = dir.join(SERVICE_ISSUER_FILE);
-    let issuer_certificate = read_private(&issuer_path)?.to_vec();
+    let issuer_certificate = read_public(&issuer_path)?;
     let issuer_claims =
         peek_issuer(&issuer_certificate).map_err(|source| KeyError::Certificate {
             path: issuer_path.clone(),

@@ -113,10 +113,11 @@ impl Service {
         if let Err(denial) = self.check_core(&request.evidence) {
             return Ok(Err(denial));
         }
-        if request.wanted == LicenseKind::Stored {
-            return Ok(Err(Denial::new(DenialReason::StoredNotAllowed)));
-        }
+        let stored = request.wanted == LicenseKind::Stored;
         let renewed = match &request.kind {
+            RequestKind::Acquire | RequestKind::Renew(_) if stored => {
+                return Ok(Err(Denial::new(DenialReason::StoredNotAllowed)));
+            }
             RequestKind::Acquire => None,
             RequestKind::Renew(of) => match renewable(change, of, opened)? {
                 Ok(record) => Some((of.license_id, record)),

@@ -1,0 +1,422 @@
+//! The operator's side.
+
+use keybearer_license::{DenialReason, ProvisionToken, peek_device};
+use serde_json::{Value, json};
+
+use crate::support::{
+    Answer, Device, World, content_key, denial, exchange, get, kid, license, open_content, request,
+};
+
+fn call(world: &World, token: Option<&str>, method: &str, path: &str, body: &Value) -> Answer {
+    let bearer = token.map(|token| format!("Bearer {token}"));
+    let headers: Vec<_> = bearer
+        .iter()
+        .map(|bearer| ("Authorization", bearer.as_str()))
+        .collect();
+    let body = if body.is_null() {
+        Vec::new()
+    } else {
+        serde_json::to_vec(body).unwrap()
+    };
+    exchange(
+        world.server.admin_addr(),
+        &request(method, path, &headers, &body),
+    )
+}
+
+fn admin(world: &World, method: &str, path: &str, body: &Value) -> Answer {
+    call(world, Some(&world.admin_token()), method, path, body)
+}
+
+fn content(id: &str, n: u8) -> Value {
+    json!({
+        "id": id,
+        "open": true,
+        "keys": [{
+            "kid": kid(n).to_string(),
+            "key": hex::encode(content_key(n)),
+            "track": "hd",
+            "scheme": "cbcs",
+            "pattern": "1:9",
+            "lowest_level": "low",
+            "policy": { "digital_video": "hdcp_required", "hdcp_min": "2.2" },
+        }],
+    })
+}
+
+#[test]
+fn nothing_without_the_token() {
+    let world = World::new(Vec::new());
+    let token = world.admin_token();
+    let wrong = [
+        None,
+        Some(""),
+        Some("wrong"),
+        Some(&token[1..]),
+        Some(&token[..token.len() - 1]),
+    ];
+    for token in wrong {
+        for (method, path) in [
+            ("GET", "/admin/v1/contents"),
+            ("POST", "/admin/v1/enrolment-tokens"),
+            ("GET", "/admin/v1/log"),
+            ("GET", "/admin/v1/nothing-here"),
+        ] {
+            let answer = call(&world, token, method, path, &Value::Null);
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (401, "unauthorised"),
+                "{path}"
+            );
+        }
+    }
+    let basic = [("Authorization", "Basic YWRtaW46YWRtaW4=")];
+    let answer = exchange(
+        world.server.admin_addr(),
+        &request("GET", "/admin/v1/contents", &basic, &[]),
+    );
+    assert_eq!(answer.status, 401);
+    assert_eq!(
+        admin(&world, "GET", "/admin/v1/contents", &Value::Null).status,
+        200
+    );
+}
+
+#[test]
+fn contents_go_in_with_keys_and_come_out_without() {
+    let world = World::new(Vec::new());
+    let device = world.low_device();
+    assert_eq!(
+        admin(&world, "POST", "/admin/v1/contents", &content("film", 1)).status,
+        201
+    );
+    assert_eq!(
+        license(device.acquire(&[kid(1)])).keys[0].key.expose(),
+        &content_key(1)
+    );
+
+    let one = admin(&world, "GET", "/admin/v1/contents/film", &Value::Null);
+    let all = admin(&world, "GET", "/admin/v1/contents", &Value::Null);
+    for answer in [&one, &all] {
+        let text = String::from_utf8(answer.body.clone()).unwrap();
+        assert!(text.contains(&kid(1).to_string()));
+        assert!(
+            !text.contains(&hex::encode(content_key(1))),
+            "a key was shown"
+        );
+    }
+    assert_eq!(one.json()["source"], "store");
+    assert_eq!(one.json()["keys"][0]["policy"]["hdcp_min"], "2.2");
+
+    // What was listed can be sent back as it is: the key stays.
+    let mut edited = one.json();
+    edited.as_object_mut().unwrap().remove("source");
+    edited["keys"][0]["lowest_level"] = json!("medium");
+    assert_eq!(
+        admin(&world, "PUT", "/admin/v1/contents/film", &edited).status,
+        200
+    );
+    assert_eq!(
+        denial(device.acquire(&[kid(1)])).reason,
+        DenialReason::LevelTooLow
+    );
+    edited["keys"][0]["lowest_level"] = json!("low");
+    assert_eq!(
+        admin(&world, "PUT", "/admin/v1/contents/film", &edited).status,
+        200
+    );
+    assert_eq!(
+        license(device.acquire(&[kid(1)])).keys[0].key.expose(),
+        &content_key(1)
+    );
+
+    assert_eq!(
+        admin(&world, "DELETE", "/admin/v1/contents/film", &Value::Null).status,
+        204
+    );
+    assert_eq!(
+        admin(&world, "DELETE", "/admin/v1/contents/film", &Value::Null).status,
+        404
+    );
+    assert_eq!(
+        denial(device.acquire(&[kid(1)])).reason,
+        DenialReason::KeyUnknown
+    );
+}
+
+#[test]
+fn a_generated_key_is_shown_once_and_licensed() {
+    let world = World::new(Vec::new());
+    let mut content = content("film", 1);
+    let key = content["keys"][0].as_object_mut().unwrap();
+    key.remove("key");
+    key.insert("generate".into(), json!(true));
+    let created = admin(&world, "POST", "/admin/v1/contents", &content);
+    assert_eq!(created.status, 201);
+    let shown = created.json()["generated"][0]["key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let licensed = license(world.low_device().acquire(&[kid(1)]));
+    assert_eq!(hex::encode(licensed.keys[0].key.expose()), shown);
+    let listed = admin(&world, "GET", "/admin/v1/contents", &Value::Null);
+    assert!(!String::from_utf8(listed.body).unwrap().contains(&shown));
+}
+
+#[test]
+fn what_contradicts_is_refused_by_name() {
+    let world = World::new(vec![open_content("configured", 9)]);
+    let post = |body: &Value| admin(&world, "POST", "/admin/v1/contents", body);
+    assert_eq!(post(&content("film", 1)).status, 201);
+    for (body, status, names) in [
+        (content("film", 2), 409, "is there already"),
+        (content("other", 1), 409, "belongs to content \"film\""),
+        (content("configured", 3), 409, "is there already"),
+        (content("other", 9), 409, "configuration file"),
+        (content("no/name", 3), 400, "a-z A-Z 0-9"),
+    ] {
+        let answer = post(&body);
+        assert_eq!(answer.status, status, "{names}");
+        let message = answer.json()["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(names), "{message}");
+    }
+    let path = "/admin/v1/contents/configured";
+    assert_eq!(
+        admin(&world, "PUT", path, &content("configured", 3)).status,
+        409
+    );
+    assert_eq!(admin(&world, "DELETE", path, &Value::Null).status, 409);
+    assert_eq!(
+        admin(
+            &world,
+            "PUT",
+            "/admin/v1/contents/film",
+            &content("other", 4)
+        )
+        .status,
+        400
+    );
+
+    let mut unknown_field = content("new", 4);
+    unknown_field["colour"] = json!("red");
+    let mut key_file = content("new", 4);
+    let key = key_file["keys"][0].as_object_mut().unwrap();
+    key.remove("key");
+    key.insert("key_file".into(), json!("/etc/hostname"));
+    let mut no_key = content("new", 4);
+    no_key["keys"][0].as_object_mut().unwrap().remove("key");
+    let mut no_tenant = content("new", 4);
+    no_tenant["tenant"] = json!("nobody");
+    for (body, names) in [
+        (unknown_field, "colour"),
+        (key_file, "key_file"),
+        (no_key, "generate"),
+        (no_tenant, "nobody"),
+    ] {
+        let answer = post(&body);
+        assert_eq!(answer.status, 400, "{names}");
+        assert!(answer.json()["message"].as_str().unwrap().contains(names));
+    }
+}
+
+#[test]
+fn a_mistyped_key_is_not_repeated_in_the_answer() {
+    let world = World::new(Vec::new());
+    for mistyped in [
+        json!("00112233445566778899aabbccddeefg"),
+        json!("00112233445566778899aabbccddee"),
+        json!(1122334455667788_u64),
+        json!(11223344.55667788),
+    ] {
+        let mut content = content("film", 1);
+        content["keys"][0]["key"] = mistyped;
+        let answer = admin(&world, "POST", "/admin/v1/contents", &content);
+        assert_eq!(answer.status, 400);
+        let text = String::from_utf8(answer.body).unwrap();
+        assert!(text.contains("32 hexadecimal digits"), "{text}");
+        assert!(!text.contains("11223344"), "{text}");
+    }
+}
+
+#[test]
+fn tokens_come_with_the_bundle_that_a_device_needs() {
+    let world = World::new(Vec::new());
+    let minted = admin(&world, "POST", "/admin/v1/enrolment-tokens", &json!({}));
+    assert_eq!(minted.status, 201);
+    let minted = minted.json();
+    let bundle = &minted["bundle"];
+    assert_eq!(bundle["anchor"], world.server.anchor().to_string());
+    assert_eq!(bundle["url"], world.server.url());
+    assert_eq!(bundle["factory"], false);
+    assert_eq!(bundle["token"], minted["token"]);
+    assert_eq!(minted["expires"], world.clock_now() + 24 * 60 * 60);
+    Device::new(&world).enrol(minted["token"].as_str().unwrap().as_bytes());
+
+    let mut device = Device::new(&world);
+    let form = json!({ "key_digest": hex::encode(device.key_digest().0), "level": "medium" });
+    let minted = admin(&world, "POST", "/admin/v1/factory-tokens", &form).json();
+    assert_eq!(minted["bundle"]["factory"], true);
+    let token = minted["token"].as_str().unwrap().as_bytes().to_vec();
+    device.provision(ProvisionToken::Factory(token)).unwrap();
+
+    for (path, form) in [
+        ("/admin/v1/enrolment-tokens", json!({ "tenant": "nobody" })),
+        ("/admin/v1/enrolment-tokens", json!({ "valid_seconds": 0 })),
+        ("/admin/v1/enrolment-tokens", json!({ "level": "high" })),
+        ("/admin/v1/factory-tokens", json!({ "level": "high" })),
+        (
+            "/admin/v1/factory-tokens",
+            json!({ "key_digest": "00", "level": "high" }),
+        ),
+        (
+            "/admin/v1/factory-tokens",
+            json!({ "key_digest": "00".repeat(32), "level": "low" }),
+        ),
+    ] {
+        let answer = admin(&world, "POST", path, &form);
+        assert!(
+            [400, 404].contains(&answer.status),
+            "{form}: {}",
+            answer.status
+        );
+    }
+}
+
+#[test]
+fn devices_are_listed_and_revoked() {
+    let world = World::new(vec![open_content("film", 1)]);
+    let device = world.low_device();
+    let serial = peek_device(&device.chain.as_ref().unwrap().leaf)
+        .unwrap()
+        .serial
+        .to_string();
+    let listed = admin(&world, "GET", "/admin/v1/devices", &Value::Null).json();
+    assert_eq!(listed[0]["serial"], serial.as_str());
+    assert_eq!(listed[0]["level"], "low");
+    assert_eq!(listed[0]["tenant"], "default");
+    assert_eq!(listed[0]["revoked"], Value::Null);
+
+    let path = format!("/admin/v1/devices/{serial}/revoke");
+    let number = admin(&world, "POST", &path, &Value::Null).json()["revocation_list"].clone();
+    let again = admin(&world, "POST", &path, &Value::Null).json()["revocation_list"].clone();
+    assert_eq!(number, again, "revoking twice changes nothing");
+    assert_eq!(
+        denial(device.acquire(&[kid(1)])).reason,
+        DenialReason::DeviceRevoked
+    );
+    let listed = admin(&world, "GET", "/admin/v1/devices", &Value::Null).json();
+    assert_eq!(listed[0]["revoked"], world.clock_now());
+
+    let unknown = format!("/admin/v1/devices/{}/revoke", "0".repeat(32));
+    assert_eq!(admin(&world, "POST", &unknown, &Value::Null).status, 404);
+    let nonsense = "/admin/v1/devices/nonsense/revoke";
+    assert_eq!(admin(&world, "POST", nonsense, &Value::Null).status, 400);
+}
+
+#[test]
+fn the_log_says_what_was_granted_and_what_was_refused() {
+    let world = World::new(vec![open_content("film", 1)]);
+    let device = world.low_device();
+    license(device.acquire(&[kid(1), kid(8)]));
+    denial(device.acquire(&[kid(8)]));
+    let log = admin(&world, "GET", "/admin/v1/log", &Value::Null).json();
+    assert_eq!(
+        log["totals"],
+        json!({ "licenses": 1, "denials": 1, "provisions": 1 })
+    );
+    let entries = log["entries"].as_array().unwrap();
+    let events: Vec<_> = entries
+        .iter()
+        .map(|entry| entry["event"].as_str().unwrap())
+        .collect();
+    assert_eq!(events, ["provision", "license", "denial"]);
+    assert_eq!(entries[1]["content"], "film");
+    assert_eq!(
+        entries[1]["refused"][0],
+        json!([kid(8).to_string(), "key-unknown"])
+    );
+    assert_eq!(entries[2]["reason"], "key-unknown");
+    let text = log.to_string();
+    assert!(
+        !text.contains(&device.ueid.to_string()),
+        "the log names devices by serial"
+    );
+    assert!(!text.contains(&hex::encode(content_key(1))));
+
+    let later = admin(&world, "GET", "/admin/v1/log?after=2&limit=5", &Value::Null).json();
+    assert_eq!(later["entries"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        admin(&world, "GET", "/admin/v1/log?after=x", &Value::Null).status,
+        400
+    );
+}
+
+#[test]
+fn the_log_keeps_the_newest() {
+    let world = World::with(|config| config.limits.log_entries = 3);
+    let device = world.low_device();
+    for n in 1..=5 {
+        denial(device.acquire(&[kid(n)]));
+    }
+    let log = world.server.registry().log(0, 100).unwrap();
+    let numbers: Vec<_> = log.iter().map(|entry| entry.number).collect();
+    assert_eq!(numbers, [4, 5, 6]);
+    assert_eq!(world.server.registry().totals().unwrap().denials, 5);
+}
+
+#[test]
+fn metrics_and_health_need_no_token() {
+    let world = World::new(vec![open_content("film", 1)]);
+    license(world.low_device().acquire(&[kid(1)]));
+    let address = world.server.admin_addr();
+    assert_eq!(get(address, "/healthz").status, 200);
+    let page = get(address, "/metrics");
+    assert!(
+        page.header("content-type")
+            .unwrap()
+            .starts_with("text/plain; version=0.0.4")
+    );
+    assert_eq!(
+        world.metric("keybearer_requests_total{endpoint=\"license\"}"),
+        1
+    );
+    assert_eq!(
+        world.metric("keybearer_requests_total{endpoint=\"provision\"}"),
+        1
+    );
+    assert_eq!(world.metric("keybearer_provisions_total"), 1);
+    assert_eq!(world.metric("keybearer_licenses_total"), 1);
+    // Two service infos, a provision and a licence.
+    assert_eq!(world.metric("keybearer_request_seconds_count"), 4);
+    assert_eq!(
+        world.metric("keybearer_request_seconds_bucket{le=\"+Inf\"}"),
+        4
+    );
+}
+
+#[test]
+fn the_server_is_not_healthy_with_an_ended_certificate() {
+    let world = World::new(Vec::new());
+    world.clock.advance(31 * 24 * 60 * 60);
+    assert_eq!(get(world.server.local_addr(), "/healthz").status, 503);
+}
+
+#[test]
+fn the_anchor_is_shown() {
+    let world = World::new(Vec::new());
+    let shown = admin(&world, "GET", "/admin/v1/anchor", &Value::Null).json();
+    assert_eq!(shown["digest"], world.server.anchor().to_string());
+    assert_eq!(shown["service"], "test");
+}
+
+#[test]
+fn a_registry_outlives_its_server_as_an_empty_handle() {
+    let world = World::new(Vec::new());
+    let registry = world.server.registry();
+    let world = world.restarted(|_| {});
+    assert!(matches!(
+        registry.devices(),
+        Err(keybearer_server::RegistryError::Stopped)
+    ));
+    assert!(world.server.registry().devices().is_ok());
+}

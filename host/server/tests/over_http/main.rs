@@ -1,0 +1,15 @@
+//! The server over HTTP on loopback, with a device side built from the licence room: what a
+//! device, an operator and an attacker on the network each get.
+
+// A test that cannot go on says where by panicking.
+#![allow(clippy::unwrap_used)]
+
+mod admin;
+mod bad_http;
+mod levels;
+mod license;
+mod provision;
+mod renewal;
+mod repeats;
+mod startup;
+mod support;
