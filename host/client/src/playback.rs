@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use keybearer_media::{
     Batch, BatchLimit, ClearWriter, Fragment, KeyId, MediaError, MediaReader, Part, Presentation,
-    Protection, Pssh, Sample, SampleEntry, Track,
+    Protection, Pssh, Sample, SampleEntry, Track, TrackFragment,
 };
 
 use crate::output::{OutputFile, same_file};
@@ -182,7 +181,6 @@ fn walk<D: SampleDecryptor, W: Write>(
     let mut writer = ClearWriter::start(output, &reader).map_err(PlaybackError::Output)?;
     let mut walk = Walk {
         seen: Seen::default(),
-        gathered: Vec::new(),
         summary: Summary::default(),
         presentation: &presentation,
         decryptor,
@@ -224,8 +222,6 @@ struct Walk<'w, D> {
     presentation: &'w Presentation,
     decryptor: &'w mut D,
     seen: Seen,
-    /// Samples that the file does not keep side by side, collected.
-    gathered: Vec<u8>,
     summary: Summary,
 }
 
@@ -271,7 +267,7 @@ impl<D: SampleDecryptor> Walk<'_, D> {
             self.summary.samples += count(of_track.samples());
             let track = presentation.tracks.get(of_track.track);
             let entry = track.and_then(|track| track.entries.get(of_track.entry));
-            for batch in of_track.batches(limit) {
+            for batch in of_track.batches(whole_runs(of_track, limit)) {
                 // The reader made all three from one movie header; none of them is absent.
                 let (Some(track), Some(entry), Some(protection)) =
                     (track, entry, batch.protection())
@@ -297,28 +293,13 @@ impl<D: SampleDecryptor> Walk<'_, D> {
         batch: &TrackBatch<'_>,
         media: &mut [u8],
     ) -> Result<(), PlaybackError<D::Error>> {
-        let samples = batch.batch.samples();
-        let together = batch
-            .batch
-            .contiguous_range()
-            .and_then(|range| media.get_mut(range));
-        let done = match together {
-            Some(data) => self.decryptor.decrypt(batch, data),
-            None => {
-                self.gathered.clear();
-                for range in samples.iter().map(Sample::range) {
-                    self.gathered
-                        .extend_from_slice(media.get(range).unwrap_or_default());
-                }
-                let done = self.decryptor.decrypt(batch, &mut self.gathered);
-                if done.is_ok() {
-                    scatter(&self.gathered, samples.iter().map(Sample::range), media);
-                }
-                done
-            }
-        };
-        done.map_err(PlaybackError::Decryptor)?;
-        self.summary.protected_samples += count(samples);
+        // `whole_runs` has left no gaps; nothing, were there one, would not fit the samples' sizes.
+        let range = batch.batch.contiguous_range().unwrap_or_default();
+        let data = media.get_mut(range).unwrap_or_default();
+        self.decryptor
+            .decrypt(batch, data)
+            .map_err(PlaybackError::Decryptor)?;
+        self.summary.protected_samples += count(batch.batch.samples());
         if !self.summary.key_ids.contains(&batch.protection.kid) {
             self.summary.key_ids.push(batch.protection.kid);
         }
@@ -326,14 +307,18 @@ impl<D: SampleDecryptor> Walk<'_, D> {
     }
 }
 
-/// Puts collected samples back where they came from.
-fn scatter(mut from: &[u8], ranges: impl Iterator<Item = Range<usize>>, media: &mut [u8]) {
-    for range in ranges {
-        if let Some((sample, rest)) = from.split_at_checked(range.len())
-            && let Some(place) = media.get_mut(range)
-        {
-            place.copy_from_slice(sample);
-            from = rest;
+/// The limit under which no batch of this track fragment has a gap: where the file does not keep its
+/// samples side by side, each goes alone.
+fn whole_runs(track: &TrackFragment, limit: BatchLimit) -> BatchLimit {
+    if track
+        .batches(limit)
+        .all(|batch| batch.contiguous_range().is_some())
+    {
+        limit
+    } else {
+        BatchLimit {
+            samples: 1,
+            ..limit
         }
     }
 }

@@ -82,3 +82,94 @@ fn garbage_and_death_are_transport_errors() {
         Err(CallError::Transport(TeeError::Dead))
     ));
 }
+
+/// What a decrypt call carries, for a session that writes 0xc1 as clear bytes.
+struct Decryptor;
+
+impl TeeSession for Decryptor {
+    fn call<'a>(
+        &mut self,
+        command: u32,
+        request: &[u8],
+        response: &mut Vec<u8>,
+        media: Media<'a>,
+    ) -> Result<(), TeeError> {
+        assert_eq!(command, Command::Decrypt.code());
+        let request = <body::Decrypt<'_> as keybearer_wire::Body<'_>>::decode(request, MAX_REQUEST);
+        let bytes = u64::try_from(media.len()).unwrap();
+        assert_eq!(u64::from(request.unwrap().duration_ms), bytes);
+        match media {
+            Media::None => {}
+            Media::InPlace(data) => data.fill(0xc1),
+            Media::Into { input, output } => output[..input.len()].fill(0xc1),
+        }
+        response.clear();
+        response.extend(encode_answer(&body::Decrypted { bytes, sequence: 1 }).unwrap());
+        Ok(())
+    }
+}
+
+fn decrypt_request(duration_ms: u32, samples: &[u8]) -> body::Decrypt<'_> {
+    body::Decrypt {
+        session: 1,
+        key_id: [2; 16],
+        license: None,
+        track_type: 1,
+        scheme: 1,
+        iv_size: 8,
+        constant_iv: None,
+        crypt_blocks: 0,
+        skip_blocks: 0,
+        duration_ms,
+        width: None,
+        height: None,
+        samples: keybearer_wire::field::Blob(samples),
+        subsamples: keybearer_wire::field::Blob(&[]),
+    }
+}
+
+#[test]
+fn media_goes_along_in_place_or_into_another_buffer() {
+    let mut session = ClearSession::new(Box::new(Decryptor));
+    let mut data = [0; 5];
+    let answer = session
+        .decrypt(&decrypt_request(5, &[0; 24]), Media::InPlace(&mut data))
+        .unwrap();
+    assert_eq!((answer.bytes, data), (5, [0xc1; 5]));
+
+    let mut output = [0; 4];
+    let media = Media::Into {
+        input: &[7; 3],
+        output: &mut output,
+    };
+    assert_eq!((media.len(), media.is_empty()), (3, false));
+    session
+        .decrypt(&decrypt_request(3, &[0; 24]), media)
+        .unwrap();
+    assert_eq!(output, [0xc1, 0xc1, 0xc1, 0]);
+    assert!(Media::None.is_empty());
+}
+
+/// It would be refused on the other side; here the reason is still known.
+#[test]
+fn a_request_beyond_the_limits_is_not_sent() {
+    let mut session = ClearSession::new(Box::new(Decryptor));
+    let table = vec![0; body::MAX_SAMPLE_RECORDS + 1];
+    let refused = session.decrypt(&decrypt_request(0, &table), Media::None);
+    assert!(matches!(refused, Err(CallError::Request(_))), "{refused:?}");
+}
+
+#[test]
+fn an_answer_of_another_command_is_not_taken_for_ours() {
+    let answer = encode_answer(&body::Decrypted {
+        bytes: 1,
+        sequence: 2,
+    })
+    .unwrap();
+    let (mut session, _) = session(Ok(answer));
+    let refused = session.exchange(&body::DeviceKey { anchor: [0; 32] });
+    assert!(
+        matches!(refused, Err(CallError::Transport(TeeError::BadAnswer(_)))),
+        "{refused:?}"
+    );
+}
