@@ -28,10 +28,10 @@ pub(crate) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  keybearer demo                                    see all of it work, needs nothing
-  keybearer inspect film.mp4                        how is this file protected?
-  keybearer play film.mp4 --server http://127.0.0.1:7480 -o clear.mp4
-  keybearer explain LevelTooLow                     what does this word mean?";
+  keybearer demo                       see all of it work; needs nothing
+  keybearer inspect film.mp4           how is this file protected?
+  keybearer play film.mp4 -o clear.mp4
+  keybearer explain LevelTooLow        what does this word mean?";
 
 impl Arguments {
     pub(crate) const fn terminal(&self) -> Terminal {

@@ -26,14 +26,15 @@ Examples:
   keybearer decrypt film.mp4 -o clear.mp4 \\
       --key 8caa7e396f418e64ccdd707a12761c01:0a37ade2ffcc482f9dd6380a6a817f49
 
-Key file: one KID:KEY a line, 32 hexadecimal digits each; # begins a comment. Keep it to
-yourself (chmod 600).
+Key file: one KID:KEY a line, 32 hexadecimal digits each; # begins a comment.
+Keep it to yourself (chmod 600).
 
-Wrong keys: Common Encryption does not protect integrity, so a wrong key gives garbage rather than
-an error. Refused is what can be told: a key that is missing; lengths that do not add up (H.264,
-HEVC, AV1); byte sequences that no H.264 or HEVC stream holds (likely to be met in several MB of
-garbage, hardly in a few kB); AAC frames without a frame in them (nearly always met). Compare
-the result, or use `play`, where the key comes with its id under the service's signature.";
+Wrong keys: Common Encryption does not protect integrity, so a wrong key gives
+garbage rather than an error. What can be told is refused: a missing key;
+lengths that do not add up (H.264, HEVC, AV1); byte sequences that no H.264 or
+HEVC stream holds (met in several MB of garbage, hardly in a few kB); AAC
+frames without a frame in them (nearly always met). Compare the result, or use
+`play`, where the key comes with its id under the service's signature.";
 
 /// Decrypt a file with keys given by hand
 #[derive(Debug, Args)]

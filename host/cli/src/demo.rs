@@ -26,12 +26,12 @@ use service::DemoService;
 
 const EXAMPLES: &str = "\
 Examples:
-  keybearer demo                          in software, level Low; needs nothing
-  keybearer demo --keep clear             keep the clear files
-  keybearer demo --tee qemu               the same with the core in OP-TEE, level Medium, in QEMU
+  keybearer demo                 in software, level Low; needs nothing
+  keybearer demo --keep clear    keep the clear files
+  keybearer demo --tee qemu      with the core in OP-TEE, level Medium, in QEMU
   keybearer demo --tee optee --operator keys
-                                          on a device with OP-TEE whose trusted application was
-                                          built with the anchor of the operator in `keys`
+                                 on a device with OP-TEE whose trusted
+                                 application accepts the operator in `keys`
 
 Exit code 0 if every clear file equals its counterpart, 1 if one does not.";
 

@@ -3,9 +3,10 @@
 mod topics;
 
 use clap::Args;
+use comfy_table::{Cell, CellAlignment};
 
 use crate::failure::Failure;
-use crate::terminal::{Terminal, bold, dim};
+use crate::terminal::{Terminal, bold, dim, rows, table};
 use topics::{GROUPS, Topic, all};
 
 const EXAMPLES: &str = "\
@@ -108,17 +109,17 @@ fn tell(topics: &[Topic]) -> String {
 fn list(topics: &[Topic]) -> String {
     let mut text = String::new();
     for (group, what) in GROUPS {
-        let of_group = || topics.iter().filter(|topic| topic.group == *group);
-        let Some(width) = of_group().map(|topic| topic.name.len()).max() else {
-            continue;
-        };
-        text += &format!("{}  {}\n", bold(group), dim(what));
-        for topic in of_group() {
+        let mut of_group = table(&[]);
+        for topic in topics.iter().filter(|topic| topic.group == *group) {
             let number = topic
                 .number
                 .map(|number| number.to_string())
                 .unwrap_or_default();
-            text += &format!("{number:>6}  {:width$}  {}\n", topic.name, topic.meaning);
+            let number = Cell::new(number).set_alignment(CellAlignment::Right);
+            of_group.add_row([number, Cell::new(&topic.name), Cell::new(&topic.meaning)]);
+        }
+        if !of_group.is_empty() {
+            text += &format!("{}  {}\n{}", bold(group), dim(what), rows(&of_group));
         }
     }
     text

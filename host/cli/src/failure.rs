@@ -90,10 +90,7 @@ impl From<ClientError> for Failure {
             ClientError::KeyNotUsable { .. } | ClientError::KeyMissing { .. } => {
                 (Exit::Denied, None)
             }
-            ClientError::Http { .. } => (
-                Exit::Service,
-                Some("is the service running, and is --server its address?".into()),
-            ),
+            ClientError::Http { .. } => (Exit::Service, None),
             ClientError::Refused { status, .. } => (
                 Exit::Trusted,
                 Some(format!("keybearer explain {}", status.name())),

@@ -19,12 +19,13 @@ use tree::Tree;
 
 const EXAMPLES: &str = "\
 Examples:
-  keybearer inspect film.mp4                       tracks, schemes, key ids, pssh
-  keybearer inspect --boxes film.mp4               every box
-  keybearer inspect AAAANHBzc2gBAAAA…              a pssh box, base64 or hexadecimal
+  keybearer inspect film.mp4             tracks, schemes, key ids, pssh
+  keybearer inspect --boxes film.mp4     every box
+  keybearer inspect AAAANHBzc2gBAAAA…    a pssh box, base64 or hexadecimal
   curl -s http://127.0.0.1:7480/v1/service-info | keybearer inspect -
-                                                   a message: service info, request, licence,
-                                                   certificate, revocation list
+                                         a message: service info, request,
+                                         licence, certificate, revocation list
+
 Messages are shown as they present themselves: no signature is verified.";
 
 /// Show how a file is protected, or what a message says

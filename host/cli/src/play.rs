@@ -20,10 +20,10 @@ const EXAMPLES: &str = "\
 Examples:
   keybearer play film.mp4 -o clear.mp4
   keybearer play film.mp4 --server http://127.0.0.1:7480 -o clear.mp4
-  keybearer play film.mp4 --server https://license.example --token-file token -o clear.mp4
+  keybearer play film.mp4 --token-file token -o clear.mp4
 
-Without --server, the service this device was last provisioned with is asked; its anchor is
-remembered from then (keybearer provision).";
+Without --server, the service this device was last provisioned with is asked;
+its anchor is remembered from then (keybearer provision).";
 
 /// Decrypt a file by a licence
 #[derive(Debug, Args)]

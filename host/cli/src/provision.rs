@@ -13,15 +13,18 @@ use crate::terminal::Terminal;
 const EXAMPLES: &str = "\
 Examples:
   keybearer provision --bundle enrollment.json
-  keybearer provision --server http://127.0.0.1:7480 --anchor 9f86d0…0a08 --token-file token
+  keybearer provision --server http://127.0.0.1:7480 --anchor 9f86d0…0a08 \\
+      --token-file token
   keybearer provision --key-digest --anchor 9f86d0…0a08
 
-A bundle holds the anchor, the address and a token; `keybearer serve --bundle` writes one. An
-enrolment token certifies at most level Low. A factory token names the digest of this device's key,
-which --key-digest shows, and certifies up to the level it states.
+A bundle holds the anchor, the address and a token; `keybearer serve --bundle`
+writes one. An enrolment token certifies at most level Low. A factory token
+names the digest of this device's key, which --key-digest shows, and certifies
+up to the level it states.
 
-The anchor is the digest of the operator's root key. It comes from the operator, never from the
-service: whoever gives it decides whom this device trusts.";
+The anchor is the digest of the operator's root key. It comes from the
+operator, never from the service: whoever gives it decides whom this device
+trusts.";
 
 /// Have an operator certify this device
 #[derive(Debug, Args)]

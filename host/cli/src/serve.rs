@@ -16,11 +16,13 @@ use crate::terminal::{Terminal, bold};
 
 const EXAMPLES: &str = "\
 Examples:
-  keybearer serve init keys --service \"Example service\"    make the keys, print the anchor
-  keybearer serve --config keybearer.toml                  run
+  keybearer serve init keys --service \"Example service\"
+                                 make the keys, print the anchor
+  keybearer serve --config keybearer.toml
+                                 run
   keybearer serve --config keybearer.toml --bundle device.json
-                                                           run, and enrol one device
-  keybearer serve renew keys                               a new service certificate
+                                 run, and enrol one device
+  keybearer serve renew keys     a new service certificate
 
 The smallest configuration:
   key_dir = \"keys\"
@@ -34,8 +36,9 @@ The smallest configuration:
   track = \"sd\"
   scheme = \"cenc\"
 
-Key files, and a configuration that holds keys, must be readable by their owner only (chmod 600).
-Move root.key away after `init`: the running server never opens it.";
+Key files, and a configuration that holds keys, must be readable by their owner
+only (chmod 600). Move root.key away after `init`: the running server never
+opens it.";
 
 /// Run the reference licence server, or make its keys
 #[derive(Debug, Args)]
@@ -72,7 +75,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   keybearer serve renew keys
-  keybearer serve renew keys --root-key /media/safe/root.key    new issuer certificates as well")]
+  keybearer serve renew keys --root-key /media/safe/root.key
+                                 new issuer certificates as well")]
     Renew {
         /// Folder of the keys
         dir: PathBuf,

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Style};
-use comfy_table::{Attribute, Cell, Color, Table, presets};
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -130,21 +130,30 @@ fn drawn() -> bool {
     out.is_terminal() && choice != anstream::ColorChoice::Never
 }
 
-/// A table: with rules and colours on a terminal, plain columns in a pipe.
+/// A table of plain columns. On a terminal its header stands out and long cells are wrapped; in a pipe
+/// every row is one line.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
     if drawn() {
-        table
-            .load_preset(presets::UTF8_HORIZONTAL_ONLY)
-            .enforce_styling();
-        table.set_header(header.iter().map(|name| {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    if std::io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        // Asked here, since a table that draws no colours does not ask.
+        if let Some(width) = Table::new().width() {
+            table.set_width(width);
+        }
+    }
+    if !header.is_empty() {
+        let bold = |name| {
             Cell::new(name)
                 .fg(Color::Cyan)
                 .add_attribute(Attribute::Bold)
-        }));
-    } else {
-        table.load_preset(presets::NOTHING).force_no_tty();
-        table.set_header(header);
+        };
+        table.set_header(header.iter().map(bold));
     }
     table
 }

@@ -305,6 +305,7 @@ fn shown(value: &Value) -> String {
         Value::Bytes(bytes) => hex::encode(bytes),
         Value::Text(text) => text.escape_debug().to_string(),
         Value::Bool(value) => value.to_string(),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Array(items) if items.len() <= 8 => {
             items.iter().map(shown).collect::<Vec<_>>().join(", ")
         }

@@ -1,8 +1,13 @@
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::run::{Ran, keybearer, listed, media_data, names, sample, speaks_of_protection};
+use crate::run::{
+    Ran, command, keybearer, listed, media_data, names, sample, speaks_of_protection,
+};
 
 const OTHER: &str = "00000000000000000000000000000001";
 const VIDEO: &str = "8caa7e396f418e64ccdd707a12761c01:0a37ade2ffcc482f9dd6380a6a817f49";
@@ -250,4 +255,74 @@ fn a_clear_file_passes_through_with_a_warning() {
         fs::read(&out).unwrap(),
         fs::read(sample("clear-video.mp4")).unwrap()
     );
+}
+
+/// Bytes of a box at the start of `file`.
+fn first_box(file: &[u8]) -> usize {
+    u32::from_be_bytes(file[..4].try_into().unwrap()) as usize
+}
+
+#[test]
+fn an_interrupted_run_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("input");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&input)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let outputs = folder.path().join("out");
+    fs::create_dir(&outputs).unwrap();
+    let mut child = command()
+        .args(["decrypt", "--unchecked", "--key", VIDEO, "-o"])
+        .args([&outputs.join("out.mp4"), &input])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = fs::OpenOptions::new().write(true).open(&input).unwrap();
+
+    // The beginning and the first fragment, then that fragment again and again: the file never ends.
+    let file = fs::read(sample("cenc-video.mp4")).unwrap();
+    let moof = file
+        .windows(4)
+        .position(|window| window == b"moof")
+        .unwrap()
+        - 4;
+    let fragment = &file[moof..];
+    let size = first_box(fragment) + first_box(&fragment[first_box(fragment)..]);
+    pipe.write_all(&file[..moof]).unwrap();
+    let status = || fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let listens = |status: String| {
+        let caught = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:"))
+            .unwrap()
+            .trim();
+        u64::from_str_radix(caught, 16).unwrap() & (1 << 14) != 0
+    };
+    while !listens(status()) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    pipe.write_all(&fragment[..size]).unwrap();
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "it goes on");
+        // Once the reader has gone there is nothing more to feed.
+        let _ = pipe.write_all(&fragment[..size]);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("interrupted"));
+    assert_eq!(names(&outputs), [""; 0]);
 }

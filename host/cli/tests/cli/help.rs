@@ -20,6 +20,9 @@ fn every_help_has_an_example() {
             .out
             .split_once("Examples:")
             .unwrap_or_else(|| panic!("{name}: {}", ran.out));
+        for line in examples.lines() {
+            assert!(line.chars().count() < 80, "{name}: {line}");
+        }
         assert!(
             examples.contains(&format!("keybearer {name}")),
             "{name}: {examples}"
