@@ -55,6 +55,25 @@ pub(crate) const CODES: &[(u8, &str, &str)] = &[
 ];
 
 impl Exit {
+    /// Every code but 0.
+    const ALL: [Self; 8] = [
+        Self::Unverified,
+        Self::Usage,
+        Self::Input,
+        Self::Denied,
+        Self::Service,
+        Self::Trusted,
+        Self::Output,
+        Self::Interrupted,
+    ];
+
+    /// What another process of this command ended with.
+    pub(crate) fn of_code(code: i32) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|exit| i32::from(exit.code()) == code)
+    }
+
     /// The number.
     pub(crate) const fn code(self) -> u8 {
         self as u8
@@ -88,18 +107,9 @@ mod tests {
 
     #[test]
     fn every_code_has_one_row_and_the_help_says_the_same() {
-        let all = [
-            Exit::Unverified,
-            Exit::Usage,
-            Exit::Input,
-            Exit::Denied,
-            Exit::Service,
-            Exit::Trusted,
-            Exit::Output,
-            Exit::Interrupted,
-        ];
-        assert_eq!(CODES.len(), all.len() + 1, "and 0");
-        for exit in all {
+        assert_eq!(CODES.len(), Exit::ALL.len() + 1, "and 0");
+        for exit in Exit::ALL {
+            assert_eq!(Exit::of_code(exit.code().into()), Some(exit));
             assert_eq!(
                 CODES
                     .iter()

@@ -30,21 +30,23 @@ pub(super) fn run(keep: Option<&Path>, terminal: Terminal) -> Result<(), Failure
     let status = command.status().map_err(|error| {
         Failure::new(Exit::Trusted, format!("cannot run {}", script.display())).cause(&error)
     })?;
-    match status.code() {
-        Some(0) => Ok(()),
-        Some(1) => Err(
-            Failure::new(Exit::Unverified, "the demonstration in QEMU failed")
-                .hint("its output is above; logs are where the script says"),
-        ),
-        code => {
-            let how = code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
-            Err(Failure::new(
-                Exit::Trusted,
-                format!("{} ended with {how}", script.display()),
-            )
-            .hint("its output is above"))
-        }
+    let code = status.code();
+    if code == Some(0) {
+        return Ok(());
     }
+    // The command in the guest has said what failed, in a document of its own with `--json`.
+    if let Some(exit) = code.and_then(Exit::of_code) {
+        let what = format!(
+            "the demonstration in QEMU ended with exit code {}",
+            exit.code()
+        );
+        let mut failure = Failure::new(exit, what).hint("what failed is said above");
+        failure.quiet = terminal.json;
+        return Err(failure);
+    }
+    let how = code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
+    let what = format!("{} ended with {how}", script.display());
+    Err(Failure::new(Exit::Trusted, what).hint("its output is above"))
 }
 
 /// The script in the checkout around the current folder, or around this program.
