@@ -1,3 +1,4 @@
+use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
 use proptest::prelude::*;
@@ -124,8 +125,6 @@ fn end_by_the_tables(timing: &Timing, issue: u64, first_play: Option<u64>) -> Op
     }
     ends.into_iter().flatten().min()
 }
-
-use alloc::vec::Vec;
 
 proptest! {
     #[test]
