@@ -398,15 +398,15 @@ fn with_gap(mut file: Vec<u8>) -> (Vec<u8>, usize) {
     let gap_at = size(first_half);
 
     // The head of the second box comes between the sizes; all that lies behind moves by as much.
-    const HEAD: usize = 20;
+    const HEAD: u32 = 20;
     let media = find(&file, b"mdat") + 8;
     file.splice(media + gap_at..media + gap_at, [0xee; GAP]);
     add(&mut file, media - 8, GAP);
-    let offset = number(&file, run + 16) + u32::try_from(HEAD).unwrap();
+    let offset = number(&file, run + 16) + HEAD;
     let second_offset = offset + first_half + u32::try_from(GAP).unwrap();
     let rest = samples - half;
     let boxes = [
-        HEAD as u32 + rest * 4,
+        HEAD + rest * 4,
         u32::from_be_bytes(*b"trun"),
         0x201,
         rest,
@@ -416,20 +416,16 @@ fn with_gap(mut file: Vec<u8>) -> (Vec<u8>, usize) {
         second..second,
         boxes.iter().flat_map(|word| word.to_be_bytes()),
     );
-    for (at, value) in [
-        (run, HEAD as u32 + half * 4),
-        (run + 12, half),
-        (run + 16, offset),
-    ] {
+    for (at, value) in [(run, HEAD + half * 4), (run + 12, half), (run + 16, offset)] {
         file[at..at + 4].copy_from_slice(&value.to_be_bytes());
     }
     for kind in [b"moof", b"traf"] {
         let at = find(&file, kind);
-        add(&mut file, at, HEAD);
+        add(&mut file, at, size(HEAD));
     }
     // One entry of version 0: where the first IV is.
     let auxiliary = find(&file, b"saio") + 16;
-    add(&mut file, auxiliary, HEAD);
+    add(&mut file, auxiliary, size(HEAD));
     (file, gap_at)
 }
 
