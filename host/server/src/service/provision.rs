@@ -66,7 +66,7 @@ impl Service {
             return Ok(Err(Denial::new(DenialReason::DeviceModelBarred)));
         }
         if debug && !tenant.is_some_and(|tenant| tenant.integration) {
-            return Ok(Err(refusal(DenialReason::DebugDevice, &token.tenant)));
+            return Ok(Err(refusal(DenialReason::DebugDevice, "integration-only")));
         }
         let known = change.device(&request.ueid)?;
         if let Some(known) = &known {
