@@ -209,3 +209,6 @@ impl<I: Identity> Signer for AnchorSigner<'_, I> {
             })
     }
 }
+
+#[cfg(test)]
+mod tests;

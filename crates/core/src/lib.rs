@@ -37,6 +37,20 @@
 )]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate self as keybearer_core;
+#[cfg(test)]
+extern crate std;
+
+// The platform that the tests outside stand on, for the tests inside.
+#[cfg(test)]
+#[path = "../tests/support/platform.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the tests outside use the rest of it"
+)]
+mod fake_platform;
 
 mod absent;
 mod anchor;

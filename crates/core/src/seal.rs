@@ -91,3 +91,6 @@ fn seal_error(error: CryptoError) -> PlatformError {
         _ => PlatformError::Storage,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,7 +71,7 @@ pub(crate) fn run<P: Platform>(
             }));
         }
     };
-    // The answer may have brought the time that other licences were waiting for.
+    // The predecessor's first use may bear on this one, and the time that the answer brought on others.
     session.refresh(&circumstances);
     let loaded = session
         .license(id)

@@ -256,3 +256,21 @@ fn a_platform_without_a_clock_takes_no_limited_licence() {
     assert_eq!(use_key(&mut device, session), Ok(16));
     assert_eq!(device.statuses(session).unwrap().time, None);
 }
+
+/// The answer itself says so, not only the next status report.
+#[test]
+fn a_renewal_of_a_playback_that_is_over_is_over_at_once() {
+    let (mut device, mut service, session) = ready(1);
+    let made = limited(1, |t| t.playback_seconds = seconds(10));
+    device.acquire(session, &mut service, made).unwrap();
+    use_key(&mut device, session).unwrap();
+    device.advance(11_000);
+    service.now += 11;
+    let request = device.renewal(session, [1; 16]).unwrap();
+    let mut renewed = limited(1, |t| t.playback_seconds = seconds(10));
+    renewed.sequence = 2;
+    let answer = service.license(&request, renewed);
+    let loaded = device.load(session, &answer).unwrap().license();
+    assert_eq!(loaded.keys[0].status, KeyStatus::Expired);
+    assert_eq!(use_key(&mut device, session), Err(Status::KeyNotUsable));
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::vec::Vec;
 
 use keybearer_core::{
     Clock, Counter, CounterKind, Moment, OutputSource, Outputs, Parts, Platform, PlatformError,

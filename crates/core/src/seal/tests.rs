@@ -1,0 +1,74 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::fake_platform::{Shared, parts};
+
+const ONE: Digest = Digest([1; 32]);
+const TWO: Digest = Digest([2; 32]);
+const KINDS: [SlotKind; 3] = [SlotKind::Certificate, SlotKind::Time, SlotKind::Revocation];
+
+/// Every slot holds a record with the same content, and each is offered to every slot.
+#[test]
+fn a_record_opens_only_in_its_own_slot() {
+    let shared = Shared::new(1);
+    let mut parts = parts(&shared);
+    let mut slots = Vec::new();
+    for anchor in [ONE, TWO] {
+        parts.identity.create(&anchor).unwrap();
+        for kind in KINDS {
+            store(&mut parts, &anchor, kind, b"content".to_vec()).unwrap();
+            slots.push((anchor, kind));
+        }
+    }
+    let honest = shared.get().slots.clone();
+    for (anchor, kind) in &slots {
+        for (from, other) in &slots {
+            let record = honest[&Slot::under(*other, from)].clone();
+            shared
+                .get()
+                .slots
+                .insert(Slot::under(*kind, anchor), record);
+            let found = load(&mut parts, anchor, *kind, 7);
+            if (anchor, kind) == (from, other) {
+                assert_eq!(found, Ok(Some(b"content".to_vec())));
+            } else {
+                assert_eq!(
+                    found,
+                    Err(PlatformError::Storage),
+                    "{kind:?} from {other:?}"
+                );
+            }
+        }
+        shared.get().slots.clone_from(&honest);
+    }
+}
+
+#[test]
+fn an_empty_slot_is_no_error_and_a_record_over_its_cap_is() {
+    let shared = Shared::new(1);
+    let mut parts = parts(&shared);
+    parts.identity.create(&ONE).unwrap();
+    assert_eq!(load(&mut parts, &ONE, SlotKind::Time, 7), Ok(None));
+    store(&mut parts, &ONE, SlotKind::Time, b"content".to_vec()).unwrap();
+    assert_eq!(
+        load(&mut parts, &ONE, SlotKind::Time, 6),
+        Err(PlatformError::Storage)
+    );
+}
+
+/// A nonce is never used twice, and none is made up when the random source fails.
+#[test]
+fn every_record_has_a_nonce_of_its_own() {
+    let shared = Shared::new(1);
+    let mut parts = parts(&shared);
+    parts.identity.create(&ONE).unwrap();
+    let mut nonces = BTreeSet::new();
+    for _ in 0..1_000 {
+        store(&mut parts, &ONE, SlotKind::Time, b"content".to_vec()).unwrap();
+        let record = shared.get().slots[&Slot::under(SlotKind::Time, &ONE)].clone();
+        assert!(nonces.insert(record[1..HEAD].to_vec()));
+    }
+    shared.get().rng_fails = true;
+    let refused = store(&mut parts, &ONE, SlotKind::Time, b"content".to_vec());
+    assert_eq!(refused, Err(PlatformError::Random));
+}
