@@ -1,0 +1,146 @@
+//! A licence session spoken by hand, command by command: a client that does what it likes with
+//! handles and bytes.
+
+use keybearer_client::AnchorDigest;
+use keybearer_license::{Capabilities, Scheme, TrackType};
+use keybearer_tee::{CallError, ClearSession, Media, Tee};
+use keybearer_wire::SampleTableBuilder;
+use keybearer_wire::body::{self, RequestKind};
+use keybearer_wire::field::{Blob, List};
+
+use crate::post;
+use crate::samples::Sample;
+
+/// One connection to a trusted side with the handle of a session, its own or not.
+pub struct Bare {
+    /// The connection.
+    pub connection: ClearSession,
+    /// The handle.
+    pub session: u64,
+}
+
+impl Bare {
+    /// Opens a connection and a session towards the service at `url`, with a challenge.
+    ///
+    /// # Errors
+    /// Those of the trusted side.
+    ///
+    /// # Panics
+    /// When the service cannot be reached.
+    pub fn open(tee: &dyn Tee, url: &str, anchor: AnchorDigest) -> Result<Self, CallError> {
+        let mut connection = ClearSession::new(tee.connect()?);
+        let info = post::service_info(url).expect("the service answers");
+        let request = body::OpenSession {
+            anchor: anchor.0,
+            service_info: Blob(&info),
+        };
+        let session = connection.exchange(&request)?.session;
+        Ok(Self {
+            connection,
+            session,
+        })
+    }
+
+    /// Builds a licence request for one key.
+    ///
+    /// # Errors
+    /// Those of the trusted side.
+    pub fn request(&mut self, kid: [u8; 16]) -> Result<Vec<u8>, CallError> {
+        let capabilities = Capabilities::default()
+            .to_bytes()
+            .expect("nothing fits into any limit");
+        let request = body::BuildRequest {
+            session: self.session,
+            kind: RequestKind::Acquire,
+            key_ids: List(vec![kid]),
+            init_data: List(Vec::new()),
+            stored: false,
+            token: None,
+            capabilities: Blob(&capabilities),
+            license: None,
+            service_info: None,
+        };
+        Ok(self.connection.exchange(&request)?.bytes.0.to_vec())
+    }
+
+    /// Loads an answer and gives the number of keys that came with it.
+    ///
+    /// # Errors
+    /// Those of the trusted side.
+    pub fn load(&mut self, answer: &[u8]) -> Result<usize, CallError> {
+        let request = body::LoadAnswer {
+            session: self.session,
+            answer: Blob(answer),
+        };
+        let loaded = self.connection.exchange(&request)?;
+        Ok(loaded.license.map_or(0, |license| license.keys.0.len()))
+    }
+
+    /// Obtains a licence for one key and loads it.
+    ///
+    /// # Errors
+    /// Those of the trusted side.
+    ///
+    /// # Panics
+    /// When the service gives no licence.
+    pub fn acquire(&mut self, url: &str, kid: [u8; 16]) -> Result<(), CallError> {
+        let request = self.request(kid)?;
+        let answer = post::license(url, &request).expect("the service gives a licence");
+        assert_eq!(self.load(&answer)?, 1, "one key was asked for");
+        Ok(())
+    }
+
+    /// Number of licences that the session holds.
+    ///
+    /// # Errors
+    /// Those of the trusted side.
+    pub fn licenses(&mut self) -> Result<usize, CallError> {
+        let session = self.session;
+        let report = self.connection.exchange(&body::Statuses { session })?;
+        Ok(report.licenses.0.len())
+    }
+
+    /// Decrypts `data` in place as one wholly protected sample of the first track of `sample`,
+    /// which is a `cenc` file with 16-byte IVs.
+    ///
+    /// # Errors
+    /// Those of the trusted side.
+    ///
+    /// # Panics
+    /// When `data` exceeds what a sample's size can say.
+    pub fn decrypt(&mut self, sample: &Sample, data: &mut [u8]) -> Result<u64, CallError> {
+        let size = u32::try_from(data.len()).expect("a sample has a 32-bit size");
+        let mut table = SampleTableBuilder::default();
+        table
+            .push(&[0x5a; 16], size, std::iter::empty())
+            .expect("one sample fits");
+        let request = body::Decrypt {
+            session: self.session,
+            key_id: sample.tracks[0].kid,
+            license: None,
+            track_type: TrackType::Sd.code(),
+            scheme: Scheme::Cenc.code(),
+            iv_size: 16,
+            constant_iv: None,
+            crypt_blocks: 0,
+            skip_blocks: 0,
+            duration_ms: 1000,
+            width: Some(320),
+            height: Some(180),
+            samples: Blob(table.samples()),
+            subsamples: Blob(table.subsamples()),
+        };
+        let done = self.connection.decrypt(&request, Media::InPlace(data))?;
+        Ok(done.bytes)
+    }
+
+    /// Closes the session and keeps the connection.
+    ///
+    /// # Errors
+    /// Those of the trusted side.
+    pub fn close(&mut self) -> Result<(), CallError> {
+        let session = self.session;
+        self.connection.exchange(&body::CloseSession { session })?;
+        Ok(())
+    }
+}
