@@ -15,18 +15,12 @@ mod error;
 mod sys;
 
 use keybearer_tee::{BackendInfo, Media, Tee, TeeError, TeeSession};
-use keybearer_wire::limits::{MAX_REQUEST, MAX_RESPONSE};
+use keybearer_wire::limits::{MAX_REQUEST, MAX_RESPONSE, OPTEE_MAX_MEDIA};
 use optee_teec::Uuid;
 use sys::{Range, Slots};
 
 /// UUID of the key TA, as its signed header carries it.
 pub const KEY_TA: &str = include_str!("../../../ta/keybearer/uuid.txt").trim_ascii();
-
-/// Largest media of one call in bytes.
-///
-/// A trusted application's heap, code and mapped parameters share 16 MiB of address space on
-/// OP-TEE's usual configuration, and a call maps the media twice, as input and as output.
-pub const MAX_MEDIA: usize = 4 * 1024 * 1024;
 
 /// Offset of the response in the arena; the request begins at 0. Both are multiples of a page.
 const RESPONSE_AT: usize = MAX_REQUEST;
@@ -88,7 +82,7 @@ impl TeeSession for OpteeSession {
             return Err(TeeError::Dead);
         }
         check("request", request.len(), MAX_REQUEST)?;
-        check("media", media.len(), MAX_MEDIA)?;
+        check("media", media.len(), OPTEE_MAX_MEDIA)?;
         if let Media::Into { input, output } = &media {
             check("media", input.len(), output.len())?;
         }

@@ -67,7 +67,7 @@ fn everything_is_closed_in_order() {
 fn the_arena_grows_only_when_it_must() {
     let mut session = connected(MIRROR);
     let mut response = Vec::new();
-    for len in [1, 5_000, 4_097, 8_192, 8_193, MAX_MEDIA] {
+    for len in [1, 5_000, 4_097, 8_192, 8_193, OPTEE_MAX_MEDIA] {
         let mut data = vec![0xa5; len];
         session
             .call(0, b"", &mut response, Media::InPlace(&mut data))
@@ -75,7 +75,7 @@ fn the_arena_grows_only_when_it_must() {
         assert!(data.iter().all(|byte| *byte == 0x5a), "{len} bytes");
     }
     let media: Vec<_> = script(|s| s.arenas.iter().map(|size| size - MEDIA_AT).collect());
-    assert_eq!(media, [0, 1, 8_192, 16_384, MAX_MEDIA]);
+    assert_eq!(media, [0, 1, 8_192, 16_384, OPTEE_MAX_MEDIA]);
     script(|s| assert_eq!(s.alive.len(), 3, "only the newest arena lives"));
 }
 
@@ -98,7 +98,7 @@ fn a_refused_command_leaves_the_media_as_it_was() {
 fn what_does_not_fit_is_refused_before_the_call() {
     let mut session = connected(MIRROR);
     let mut response = Vec::new();
-    let mut big = vec![0; MAX_MEDIA + 1];
+    let mut big = vec![0; OPTEE_MAX_MEDIA + 1];
     let cases = [
         session.call(0, &vec![0; MAX_REQUEST + 1], &mut response, Media::None),
         session.call(0, b"", &mut response, Media::InPlace(&mut big)),
@@ -120,7 +120,7 @@ fn what_does_not_fit_is_refused_before_the_call() {
         found,
         [
             ("request", MAX_REQUEST + 1, MAX_REQUEST),
-            ("media", MAX_MEDIA + 1, MAX_MEDIA),
+            ("media", OPTEE_MAX_MEDIA + 1, OPTEE_MAX_MEDIA),
             ("media", 2, 1)
         ]
     );

@@ -4,6 +4,7 @@ use keybearer_core::{Anchors, Config};
 use keybearer_crypto::Digest;
 use keybearer_license::{Isolation, Version};
 use keybearer_rules::Level;
+use keybearer_wire::limits::OPTEE_MAX_MEDIA;
 
 /// Trust anchors this trusted application accepts: SHA-256 digests of operators' root keys.
 ///
@@ -16,10 +17,6 @@ pub const ANCHORS: &[Digest] = &parse::<{ count(ANCHOR_LIST) }>(ANCHOR_LIST);
 /// so, and a service that is not marked as a test service refuses it.
 pub const DEBUG: bool = is_set(option_env!("KEYBEARER_TA_DEBUG"));
 
-/// Largest media of one call in bytes: heap, code and twice the media (as input and as output)
-/// share 16 MiB of address space on OP-TEE's usual configuration.
-const MAX_MEDIA: u32 = 4 * 1024 * 1024;
-
 /// What the core shall say about this build.
 #[must_use]
 pub fn config() -> Config {
@@ -29,7 +26,7 @@ pub fn config() -> Config {
         debug: DEBUG,
         ta_version: Some(VERSION),
         anchors: Anchors::Fixed(ANCHORS),
-        max_media: MAX_MEDIA,
+        max_media: u32::try_from(OPTEE_MAX_MEDIA).unwrap_or(u32::MAX),
         oem: None,
         // OP-TEE's attestation is absent from its usual configuration: a device is certified by a
         // factory token that names its key.
