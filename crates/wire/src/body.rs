@@ -6,8 +6,9 @@
 use crate::field::{Blob, List, Text, body, coded};
 use crate::limits::{
     MAX_CAPABILITIES, MAX_INIT_DATA, MAX_INIT_DATA_ITEMS, MAX_KEY_IDS, MAX_KEYS_PER_SESSION,
-    MAX_LICENSES_PER_SESSION, MAX_MODEL, MAX_REQUEST, MAX_SAMPLES, MAX_SERVICE_MESSAGE,
-    MAX_SUBSAMPLES, MAX_TOKEN, SAMPLE_RECORD, SUBSAMPLE_RECORD,
+    MAX_LICENSES_PER_SESSION, MAX_MODEL, MAX_PROVISION_TOKEN, MAX_REQUEST, MAX_SAMPLES,
+    MAX_SERVICE_MESSAGE, MAX_SUBSAMPLES, MAX_TEXT, MAX_TOKEN, MAX_URL, MAX_VERSION, SAMPLE_RECORD,
+    SUBSAMPLE_RECORD,
 };
 
 /// Bytes of all sample records at most.
@@ -46,6 +47,8 @@ coded! {
         ServiceCertificate = 9, "the service's certificate is not valid at the trusted time";
         Replaced = 10, "a newer licence took its place";
         Worker = 11, "the key may only be used in the sandboxed worker process";
+        HostReported = 12, "the key demands something of outputs, and only the host vouches for them";
+        Recovery = 13, "no renewal came in the time allowed past its due moment";
     }
 }
 
@@ -90,7 +93,7 @@ body! {
         /// [`crate::limits::ABI_VERSION`] of the core.
         0 => abi: u16,
         /// Version of the core.
-        1 => version: Text<'a, MAX_MODEL>,
+        1 => version: Text<'a, MAX_VERSION>,
         /// Level of the backend that really runs, a `keybearer_rules::Level` number.
         2 => level: u8,
         /// Where it runs.
@@ -136,7 +139,7 @@ body! {
         /// Kind of `token`.
         2 => token_kind: TokenKind,
         /// The token as the operator issued it.
-        3 => token: Blob<'a, MAX_TOKEN>,
+        3 => token: Blob<'a, MAX_PROVISION_TOKEN>,
         /// Hardware model that the certificate shall name.
         4 => model: Text<'a, MAX_MODEL>,
     }
@@ -277,13 +280,13 @@ body! {
         0 => key_id: [u8; 16],
         /// Status now.
         1 => status: KeyStatus,
-        /// Reasons for it, none for a usable key.
+        /// Reasons for it. A usable key has none but [`ReasonField::HostReported`].
         2 => reasons: List<Reason, MAX_REASONS>,
         /// Track type, a number of the licence protocol.
         3 => track_type: u8,
         /// Lowest level it may be used at, a `keybearer_rules::Level` number.
         4 => level: u8,
-        /// Protection scheme, a `keybearer_cenc::Scheme` number.
+        /// Protection scheme, a `Scheme` number; `keybearer-cenc` and `keybearer-license` agree.
         5 => scheme: u8,
     }
 }
@@ -300,7 +303,7 @@ body! {
         /// When to ask for renewal, by the trusted clock.
         3 => renew_at: Option<u64>,
         /// Where to ask for renewal.
-        4 => renewal_url: Option<Text<'a, MAX_TOKEN>>,
+        4 => renewal_url: Option<Text<'a, MAX_URL>>,
         /// Its keys.
         5 => keys: List<KeyReport, MAX_KEYS_PER_SESSION>,
     }
@@ -312,11 +315,11 @@ body! {
         /// Reason code of the licence protocol.
         0 => reason: u16,
         /// The rule that decided.
-        1 => rule: Option<Text<'a, MAX_TOKEN>>,
+        1 => rule: Option<Text<'a, MAX_TEXT>>,
         /// What the rule wants.
-        2 => wanted: Option<Text<'a, MAX_TOKEN>>,
+        2 => wanted: Option<Text<'a, MAX_TEXT>>,
         /// What it found.
-        3 => found: Option<Text<'a, MAX_TOKEN>>,
+        3 => found: Option<Text<'a, MAX_TEXT>>,
         /// Public server code, such as 4008.
         4 => server_code: Option<u32>,
         /// Seconds to wait before asking again.
@@ -415,7 +418,7 @@ body! {
         2 => license: Option<[u8; 16]>,
         /// Track type, a number of the licence protocol.
         3 => track_type: u8,
-        /// Protection scheme, a `keybearer_cenc::Scheme` number.
+        /// Protection scheme, a `Scheme` number; `keybearer-cenc` and `keybearer-license` agree.
         4 => scheme: u8,
         /// Size of the per-sample initialisation vectors: 8 or 16, or 0 with a constant one.
         5 => iv_size: u8,

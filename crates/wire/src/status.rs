@@ -53,7 +53,7 @@ statuses! {
 
     // 32..: sessions
     UnknownSession = 32, "the session handle is stale, closed or another client's";
-    TooManySessions = 33, "all sessions are in use";
+    TooManySessions = 33, "all sessions, or all that one client may open, are in use";
     TooManyLicenses = 34, "the session holds as many licences as it may";
     TooManyKeys = 35, "the session holds as many keys as it may";
     UnknownLicense = 36, "the session holds no licence with this id";
@@ -79,6 +79,7 @@ statuses! {
     Late = 102, "the answer came later than 30 seconds after its request";
     StaleSequence = 103, "the licence is not newer than the one it would replace";
     NoChallenge = 104, "no challenge of the service is at hand; fetch its service info first";
+    StaleServiceInfo = 105, "the service info is older than the one the session goes by";
 
     // 128..: licences and what they demand
     LevelTooLow = 128, "the licence demands a higher level than this trusted side has";
@@ -86,6 +87,8 @@ statuses! {
     CounterTooWeak = 130, "the licence demands a stronger counter than the platform has";
     NoTrustedTime = 131, "the licence is limited in time and this platform has no trusted clock";
     LicenseEnded = 132, "the licence has already ended";
+    WorkerRequired = 133, "the licence demands the sandboxed worker process";
+    UseDenied = 134, "the licence denies its keys at every level";
 
     // 160..: decryption
     UnknownKey = 160, "no loaded licence holds this key";

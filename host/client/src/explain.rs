@@ -61,6 +61,7 @@ fn field_value(field: ReasonField, value: i64) -> String {
         | ReasonField::LicenseDuration
         | ReasonField::RentalDuration
         | ReasonField::PlaybackDuration
+        | ReasonField::Recovery
         | ReasonField::ServiceCertificate => u64::try_from(value).ok().map(time),
         ReasonField::Level => u8::try_from(value)
             .ok()
@@ -69,7 +70,8 @@ fn field_value(field: ReasonField, value: i64) -> String {
         ReasonField::TrustedTime
         | ReasonField::Outputs
         | ReasonField::Replaced
-        | ReasonField::Worker => None,
+        | ReasonField::Worker
+        | ReasonField::HostReported => None,
     }
     .unwrap_or_else(|| value.to_string())
 }
@@ -211,12 +213,15 @@ pub const fn status_advice(status: Status) -> Option<&'static str> {
         Status::BadMessage | Status::BadSignature => {
             "something on the way changed it, or this is not the service; nothing was taken from it"
         }
+        Status::StaleServiceInfo => "fetch the service's info again",
         Status::NotForThisRequest | Status::Late => "make a new request",
         Status::UnsupportedVersion => "update the older of device and service",
         Status::NoTrustedTime => "this platform can only use licences that are not limited in time",
         Status::LicenseEnded | Status::UnknownKey => "acquire a new licence",
         Status::KeyNotUsable => "ask for the key's status and reasons",
         Status::LevelTooLow => "use a device or backend of a higher level",
+        Status::WorkerRequired => "use the sandboxed worker process, or a backend of a higher level",
+        Status::UseDenied => "ask the operator: no device may use this content now",
         Status::PictureTooLarge => "switch to a track with a smaller picture",
         Status::Platform => "check the trusted side's storage: space, permissions, damage",
         _ => return None,

@@ -119,6 +119,10 @@ fn every_denial_reason_has_words_of_its_own() {
 fn advice_is_given_where_there_is_some() {
     assert!(status_advice(Status::NotProvisioned).is_some_and(|text| text.contains("provision")));
     assert!(status_advice(Status::PictureTooLarge).is_some_and(|text| text.contains("smaller")));
+    // Three ways in which a licence bars this device, three different things to do.
+    assert!(status_advice(Status::LevelTooLow).is_some_and(|text| text.contains("level")));
+    assert!(status_advice(Status::WorkerRequired).is_some_and(|text| text.contains("worker")));
+    assert!(status_advice(Status::UseDenied).is_some_and(|text| text.contains("operator")));
     // A mistake in a program: nothing a user could do.
     assert_eq!(status_advice(Status::Malformed), None);
 }
