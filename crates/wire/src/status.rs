@@ -67,7 +67,9 @@ statuses! {
     OutsideValidity = 69, "a certificate is not valid at the trusted time";
     Revoked = 70, "the signer's certificate is revoked";
     RevocationListNeeded = 71, "a newer revocation list must be loaded first";
-    StaleRevocationList = 72, "the revocation list is older than one already seen";
+    StaleRevocationList = 72, "the revocation list is older than one already seen, or another one of the same number";
+    DamagedRecord = 73, "a record that the trusted side sealed does not open any more; erase the identity and provision anew";
+    LowerLevel = 74, "a valid certificate is not replaced by one of a lower level";
 
     // 96..: messages of the service
     BadMessage = 96, "a message of the service is not well formed";

@@ -223,7 +223,9 @@ pub const fn status_advice(status: Status) -> Option<&'static str> {
         Status::WorkerRequired => "use the sandboxed worker process, or a backend of a higher level",
         Status::UseDenied => "ask the operator: no device may use this content now",
         Status::PictureTooLarge => "switch to a track with a smaller picture",
-        Status::Platform => "check the trusted side's storage: space, permissions, damage",
+        Status::DamagedRecord => "erase the device's identity and provision it anew",
+        Status::LowerLevel => "keep the certificate, or erase the identity first",
+        Status::Platform => "check the trusted side's storage: space and permissions",
         _ => return None,
     })
 }
