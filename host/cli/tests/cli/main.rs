@@ -12,4 +12,5 @@ mod explain;
 mod help;
 mod inspect;
 mod play;
+mod readme;
 mod run;
