@@ -58,6 +58,7 @@ pub use keybearer_tee::TeeError;
 pub use keybearer_wire::Status;
 pub use keybearer_wire::body::{Isolation, KeyStatus, Reason, ReasonField};
 pub use licensed::Licensed;
+pub use output::remove_unfinished;
 pub use playback::{
     PlaybackError, Progress, SampleDecryptor, Summary, TrackBatch, decrypt_file, decrypt_stream,
 };
