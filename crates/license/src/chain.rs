@@ -72,11 +72,16 @@ impl CertificateChain {
         })
     }
 
-    fn as_raw(&self) -> RawChain<'_> {
-        RawChain {
+    fn as_raw(&self) -> Result<RawChain<'_>, LicenseError> {
+        let mut issuers = Vec::new();
+        issuers
+            .try_reserve_exact(self.issuers.len())
+            .map_err(|_| LicenseError::Memory)?;
+        issuers.extend(self.issuers.iter().map(Vec::as_slice));
+        Ok(RawChain {
             leaf: &self.leaf,
-            issuers: self.issuers.iter().map(Vec::as_slice).collect(),
-        }
+            issuers,
+        })
     }
 }
 
@@ -134,6 +139,30 @@ impl RevokedSerials {
     }
 }
 
+/// Serials of the issuers in a verified chain, the one that the anchor signed first.
+///
+/// Kept with what the chain vouched for: an issuer that is revoked later takes everything below
+/// it along.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IssuerSerials([Option<Serial>; MAX_ISSUERS]);
+
+impl IssuerSerials {
+    /// Whether one of them is revoked.
+    #[must_use]
+    pub fn any_revoked(&self, revoked: &RevokedSerials) -> bool {
+        let mut serials = self.0.iter().flatten();
+        serials.any(|serial| revoked.contains(serial))
+    }
+
+    /// With one more below; a chain that was let pass has no more issuers than places.
+    fn and(mut self, serial: Serial) -> Self {
+        if let Some(place) = self.0.iter_mut().find(|place| place.is_none()) {
+            *place = Some(serial);
+        }
+        self
+    }
+}
+
 /// What a verifier goes by.
 #[derive(Clone, Copy, Debug)]
 pub struct Trust<'a> {
@@ -152,6 +181,8 @@ pub struct VerifiedService {
     pub claims: ServiceClaims,
     /// SHA-256 of its certificate as encoded: the audience of requests to it.
     pub digest: Digest,
+    /// Who vouched for it.
+    pub issuers: IssuerSerials,
     /// When the whole chain counts.
     pub validity: Validity,
 }
@@ -182,7 +213,7 @@ pub fn verify_service<C: Crypto + ?Sized>(
     chain: &CertificateChain,
     role: Roles,
 ) -> Result<VerifiedService, LicenseError> {
-    verify_service_raw(crypto, trust, &chain.as_raw(), role)
+    verify_service_raw(crypto, trust, &chain.as_raw()?, role)
 }
 
 pub(crate) fn verify_service_raw<C: Crypto + ?Sized>(
@@ -202,6 +233,7 @@ pub(crate) fn verify_service_raw<C: Crypto + ?Sized>(
     Ok(VerifiedService {
         claims,
         digest: crypto.sha256(&[chain.leaf]),
+        issuers: link.issuers,
         validity,
     })
 }
@@ -216,7 +248,7 @@ pub fn verify_device<C: Crypto + ?Sized>(
     trust: &Trust<'_>,
     chain: &CertificateChain,
 ) -> Result<VerifiedDevice, LicenseError> {
-    verify_device_raw(crypto, trust, &chain.as_raw())
+    verify_device_raw(crypto, trust, &chain.as_raw()?)
 }
 
 pub(crate) fn verify_device_raw<C: Crypto + ?Sized>(
@@ -241,6 +273,7 @@ struct Link {
     is_anchor: bool,
     roles: Roles,
     validity: Validity,
+    issuers: IssuerSerials,
 }
 
 /// Walks from the anchor through the issuers.
@@ -258,6 +291,7 @@ fn descend<C: Crypto + ?Sized>(
         is_anchor: true,
         roles: Roles::ALL,
         validity: Validity::ALWAYS,
+        issuers: IssuerSerials::default(),
     };
     for certificate in chain.issuers.iter().rev() {
         let payload = link.open(crypto, certificate, MessageType::IssuerCertificate)?;
@@ -272,6 +306,7 @@ fn descend<C: Crypto + ?Sized>(
             is_anchor: false,
             roles: claims.roles,
             validity,
+            issuers: link.issuers.and(claims.serial),
         };
     }
     Ok(link)

@@ -61,8 +61,8 @@ pub use certificate::{
     peek_device, peek_issuer, peek_service,
 };
 pub use chain::{
-    CertificateChain, RevokedSerials, Trust, VerifiedDevice, VerifiedService, verify_device,
-    verify_service,
+    CertificateChain, IssuerSerials, RevokedSerials, Trust, VerifiedDevice, VerifiedService,
+    verify_device, verify_service,
 };
 pub use challenge::{Challenge, check_challenge, make_challenge};
 pub use codes::{
@@ -71,6 +71,7 @@ pub use codes::{
     PolicyOrigin, Roles, Scheme, SecureStorage, TrackType, Vulnerability,
 };
 pub use cose::key::{anchor_digest, cose_key, key_digest, public_key_from_cose};
+pub use cose::sign::PROTOCOL_VERSION;
 pub use error::LicenseError;
 pub use ids::{
     BootId, HardwareModel, KeyId, LicenseId, Nonce, OemId, RequestId, RootId, Serial, ServiceId,

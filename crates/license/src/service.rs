@@ -6,7 +6,7 @@ use keybearer_cbor::{Decoder, decode, encode};
 use keybearer_crypto::{Crypto, Digest, PublicKey, Signer};
 
 use crate::certificate::ServiceClaims;
-use crate::chain::{CertificateChain, RevokedSerials, Trust, verify_service_raw};
+use crate::chain::{CertificateChain, IssuerSerials, RevokedSerials, Trust, verify_service_raw};
 use crate::challenge::Challenge;
 use crate::codes::Roles;
 use crate::cose::key::key_digest;
@@ -36,6 +36,30 @@ pub struct Service {
     pub anchor: PublicKey,
     /// When its chain counts.
     pub validity: Validity,
+    /// Who vouched for it.
+    pub issuers: IssuerSerials,
+}
+
+impl Service {
+    /// A copy.
+    ///
+    /// # Errors
+    /// [`LicenseError::Memory`].
+    pub fn copied(&self) -> Result<Self, LicenseError> {
+        Ok(Self {
+            claims: ServiceClaims {
+                service: self.claims.service.copied()?,
+                ..self.claims
+            },
+            ..*self
+        })
+    }
+
+    /// Whether its certificate or that of an issuer above it has been revoked.
+    #[must_use]
+    pub fn is_revoked(&self, revoked: &RevokedSerials) -> bool {
+        revoked.contains(&self.claims.serial) || self.issuers.any_revoked(revoked)
+    }
 }
 
 /// What a service tells a device that asks before its first request.
@@ -152,6 +176,7 @@ pub fn open_service_info<C: Crypto + ?Sized>(
         digest: verified.digest,
         anchor: root,
         validity: verified.validity,
+        issuers: verified.issuers,
     };
     Ok(OpenedServiceInfo {
         info,

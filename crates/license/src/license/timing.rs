@@ -13,8 +13,10 @@ use crate::time::{UnixTime, decode_nonzero, encode_nonzero};
 
 /// Beginnings and ends. Durations are in seconds; an absent one is unlimited.
 ///
-/// The end is the earliest of `not_after`, issue + `license_seconds`, and first play +
-/// `playback_seconds` once played, else issue + `rental_seconds`.
+/// The end is the earliest of `not_after`, issue + `license_seconds`, issue + `rental_seconds`, and,
+/// once played, first play + start grace + `playback_seconds`. A limit enforced softly does not end
+/// a playback that has begun. So a soft rental, which is the rule, binds the first play only, and a
+/// hard one ends the playback too: stricter than reckoning the rental for unplayed licences alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// Not before; always with `not_after`, which keeps a clock set back from opening it again.

@@ -352,6 +352,30 @@ fn a_revoked_serial_is_refused_at_every_link() {
     );
 }
 
+/// What is revoked after a service was verified is found in what was kept of it.
+#[test]
+fn a_verified_service_remembers_every_serial_of_its_chain() {
+    let (top, middle, leaf) = parts();
+    let found = verify(&leaf, &[&middle, &top]).unwrap();
+    let service = Service {
+        claims: found.claims,
+        digest: found.digest,
+        anchor: World::new().anchor,
+        validity: found.validity,
+        issuers: found.issuers,
+    };
+    for (name, revoked) in [
+        ("top", true),
+        ("middle", true),
+        ("service", true),
+        ("z", false),
+    ] {
+        let list = RevokedSerials::from_serials(vec![serial(name)]).unwrap();
+        assert_eq!(service.is_revoked(&list), revoked, "{name}");
+    }
+    assert!(!service.is_revoked(&RevokedSerials::none()));
+}
+
 #[test]
 fn a_device_s_certificate_is_judged_alike() {
     let world = World::new();

@@ -258,6 +258,7 @@ impl World {
             digest: found.digest,
             anchor: self.anchor,
             validity: found.validity,
+            issuers: found.issuers,
         }
     }
 }
