@@ -34,13 +34,13 @@ pub use devices::DeviceView;
 pub(crate) use error::StoreError;
 pub(crate) use licenses::LicenseRecord;
 pub use log::{LogEntry, LogEvent, Totals};
-pub(crate) use tokens::{TokenKind, TokenRecord};
+pub(crate) use tokens::{TokenKind, TokenRecord, TokenUser};
 
 /// Single numbers by name: counters and the revocation list's number.
 const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 
 /// The form of the tables. Another form is another number, and this build refuses it.
-const FORM: u64 = 1;
+const FORM: u64 = 2;
 
 /// The store of one server.
 pub(crate) struct Store {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use keybearer_crypto::{Digest, Secret};
-use keybearer_license::{HardwareModel, KeyId, Pattern, Serial, Version};
+use keybearer_license::{HardwareModel, KeyId, Pattern, Serial, Ueid, Version};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
 use zeroize::{Zeroize, Zeroizing};
@@ -93,6 +93,21 @@ impl TextForm for Digest {
 
     fn form(&self) -> String {
         hex::encode(self.0)
+    }
+}
+
+impl TextForm for Ueid {
+    const EXPECTED: &'static str = "a ueid: 66 hexadecimal digits, the first of them 01";
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 33];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        let ueid = Self::from_device(bytes.last_chunk()?);
+        (ueid.as_bytes() == &bytes).then_some(ueid)
+    }
+
+    fn form(&self) -> String {
+        self.to_string()
     }
 }
 

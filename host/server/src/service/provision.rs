@@ -2,8 +2,12 @@
 //!
 //! A level is certified from evidence and never above what the token is worth: a bare enrolment
 //! token Low, a factory token what it names, and only for the very key it names.
+//!
+//! One token makes one device, and one device has one key and one ueid. The server cannot check
+//! what a device calls itself, so it holds each of the two to the first other one it came with:
+//! a key that could be certified under a new name would outlive its revocation.
 
-use keybearer_crypto::{Crypto, Digest};
+use keybearer_crypto::Crypto;
 use keybearer_license::{
     CertificateChain, Denial, DenialReason, DeviceClaims, HardwareModel, OpenedProvision,
     ProvisionToken, Serial, UnixTime, key_digest, open_provision_request, seal_provision_answer,
@@ -13,7 +17,7 @@ use keybearer_rules::Level;
 use super::{Asked, Decision, Fault, Service, evidence_level, refusal};
 use crate::config::text::Text;
 use crate::names::Name;
-use crate::store::{Change, DeviceRecord, LogEvent, StoreError, TokenKind, TokenRecord};
+use crate::store::{Change, DeviceRecord, LogEvent, StoreError, TokenKind, TokenRecord, TokenUser};
 
 impl Service {
     /// Answers a provision request.
@@ -47,13 +51,16 @@ impl Service {
     ) -> Result<Decision<CertificateChain>, Fault> {
         let request = &opened.request;
         let crypto = self.keys.crypto();
-        let device_key = key_digest(crypto, &opened.device_key)?;
+        let user = TokenUser {
+            key_digest: Text(key_digest(crypto, &opened.device_key)?),
+            ueid: Text(request.ueid),
+        };
         let (token_digest, factory) = match &request.token {
             ProvisionToken::Enrolment(token) => (crypto.sha256(&[token]), false),
             ProvisionToken::Factory(token) => (crypto.sha256(&[token]), true),
         };
         let token = change.token(&token_digest)?;
-        let token = match check_token(token, factory, &device_key, &request.model, now) {
+        let token = match check_token(token, factory, &user, &request.model, now) {
             Ok(token) => token,
             Err(denial) => return Ok(Err(denial)),
         };
@@ -68,24 +75,17 @@ impl Service {
         if debug && !tenant.is_some_and(|tenant| tenant.integration) {
             return Ok(Err(refusal(DenialReason::DebugDevice, "integration-only")));
         }
-        let known = change.device(&request.ueid)?;
-        if let Some(known) = &known {
-            if known.key_digest.0 != device_key {
-                return Ok(Err(refusal(DenialReason::EnrolmentRefused, "ueid-in-use")));
-            }
-            if known.revoked.is_some() {
-                return Ok(Err(Denial::new(DenialReason::DeviceRevoked)));
-            }
+        if let Err(denial) = check_device(change, &user)? {
+            return Ok(Err(denial));
         }
         // The device lost the answer and asks anew with the token it has used: it has its
         // certificate already, and nothing is certified twice.
-        if known.is_some()
-            && token.used_by.is_some()
-            && let Some(chain) = change.chain(&request.ueid)?
-        {
-            let chain = CertificateChain::from_bytes(&chain)
-                .map_err(|_| StoreError::Damaged { table: "chains" })?;
-            return Ok(Ok((chain, None)));
+        if token.used_by.is_some() {
+            let damaged = StoreError::Damaged { table: "chains" };
+            let chain = change
+                .chain(&request.ueid)?
+                .and_then(|chain| CertificateChain::from_bytes(&chain).ok());
+            return Ok(Ok((chain.ok_or(damaged)?, None)));
         }
         let level = evidence_level(&request.evidence).min(token.worth());
         let claims = DeviceClaims {
@@ -101,7 +101,7 @@ impl Service {
         let chain = self.keys.certify_device(&claims)?;
         let record = DeviceRecord {
             serial: Text(claims.serial),
-            key_digest: Text(device_key),
+            key_digest: user.key_digest,
             tenant: token.tenant.clone(),
             model: Text(claims.model.clone()),
             level: Name(level),
@@ -113,7 +113,7 @@ impl Service {
         change.put_token(
             &token_digest,
             &TokenRecord {
-                used_by: Some(Text(device_key)),
+                used_by: Some(user),
                 ..token
             },
         )?;
@@ -132,11 +132,28 @@ impl TokenRecord {
     }
 }
 
+/// Whether key and name belong together as far as is known, and neither is a revoked device's.
+fn check_device(change: &Change, user: &TokenUser) -> Result<Result<(), Denial>, StoreError> {
+    let of_key = change.device_of_key(&user.key_digest.0)?;
+    let of_ueid = change.device(&user.ueid.0)?;
+    let revoked = |device: &DeviceRecord| device.revoked.is_some();
+    // First of all, whatever name it goes by: who holds a revoked key learns just that.
+    if of_key.as_ref().is_some_and(revoked) {
+        return Ok(Err(Denial::new(DenialReason::DeviceRevoked)));
+    }
+    let in_use = |rule| Ok(Err(refusal(DenialReason::EnrolmentRefused, rule)));
+    match (of_key, of_ueid) {
+        (_, Some(known)) if known.key_digest != user.key_digest => in_use("ueid-in-use"),
+        (Some(_), None) => in_use("key-in-use"),
+        _ => Ok(Ok(())),
+    }
+}
+
 /// Whether a token stands for this device, here and now.
 fn check_token(
     token: Option<TokenRecord>,
     factory: bool,
-    device_key: &Digest,
+    user: &TokenUser,
     model: &HardwareModel,
     now: UnixTime,
 ) -> Result<TokenRecord, Denial> {
@@ -151,11 +168,11 @@ fn check_token(
         return refused("token-expired");
     }
     if let TokenKind::Factory { key_digest, .. } = &token.kind
-        && key_digest.0 != *device_key
+        && *key_digest != user.key_digest
     {
         return refused("key-digest");
     }
-    if token.used_by.is_some_and(|user| user.0 != *device_key) {
+    if token.used_by.is_some_and(|first| first != *user) {
         return refused("token-used");
     }
     if token

@@ -14,6 +14,8 @@ use crate::names::Name;
 const DEVICES: TableDefinition<'_, &[u8; 33], &[u8]> = TableDefinition::new("devices");
 /// By ueid: the certificate chain that was issued.
 const CHAINS: TableDefinition<'_, &[u8; 33], &[u8]> = TableDefinition::new("chains");
+/// By SHA-256 of the public key: the one device that has it.
+const DEVICE_KEYS: TableDefinition<'_, &[u8; 32], &[u8; 33]> = TableDefinition::new("device_keys");
 /// By certificate serial: the device.
 const SERIALS: TableDefinition<'_, &[u8; 16], &[u8; 33]> = TableDefinition::new("serials");
 /// By certificate serial: when it was revoked, Unix time.
@@ -106,6 +108,19 @@ impl Change {
             .transpose()
     }
 
+    /// What is known of the device that was certified with a key.
+    pub(crate) fn device_of_key(&self, key: &Digest) -> Result<Option<DeviceRecord>, StoreError> {
+        let keys = self.transaction.open_table(DEVICE_KEYS)?;
+        let Some(ueid) = keys.get(&key.0)? else {
+            return Ok(None);
+        };
+        let devices = self.transaction.open_table(DEVICES)?;
+        let Some(entry) = devices.get(ueid.value())? else {
+            return Err(StoreError::Damaged { table: "devices" });
+        };
+        read("devices", entry.value()).map(Some)
+    }
+
     /// The chain that was issued to a device.
     pub(crate) fn chain(&self, ueid: &Ueid) -> Result<Option<Vec<u8>>, StoreError> {
         let chains = self.transaction.open_table(CHAINS)?;
@@ -130,6 +145,9 @@ impl Change {
         self.transaction
             .open_table(SERIALS)?
             .insert(&record.serial.0.0, ueid.as_bytes())?;
+        self.transaction
+            .open_table(DEVICE_KEYS)?
+            .insert(&record.key_digest.0.0, ueid.as_bytes())?;
         Ok(())
     }
 

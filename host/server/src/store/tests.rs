@@ -6,7 +6,7 @@
 use keybearer_crypto::{Digest, Secret};
 use keybearer_license::{KeyId, RequestId, Scheme, TrackType, UnixTime};
 
-use super::{Change, LogEvent, NUMBERS, Store, StoreError, seal};
+use super::{Change, FORM, LogEvent, NUMBERS, Store, StoreError, seal};
 use crate::config::{ContentSpec, KeySpec};
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -137,11 +137,11 @@ fn another_form_of_the_store_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.redb");
     let store = Store::open(&path).unwrap();
-    change(&store, |change| change.set_number("form", 2));
+    change(&store, |change| change.set_number("form", FORM + 1));
     drop(store);
     assert!(matches!(
         Store::open(&path),
-        Err(StoreError::Form { found: 2, known: 1 })
+        Err(StoreError::Form { found, known: FORM }) if found == FORM + 1
     ));
 }
 

@@ -1,7 +1,7 @@
 //! Enrolment and factory tokens, by digest: who reads the store cannot use them.
 
 use keybearer_crypto::Digest;
-use keybearer_license::{HardwareModel, UnixTime};
+use keybearer_license::{HardwareModel, Ueid, UnixTime};
 use keybearer_rules::Level;
 use redb::{ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
@@ -43,8 +43,18 @@ pub(crate) struct TokenRecord {
     pub(crate) model: Option<Text<HardwareModel>>,
     /// First second it no longer counts, Unix time.
     pub(crate) expires: u64,
-    /// SHA-256 of the public key of the device that used it.
-    pub(crate) used_by: Option<Text<Digest>>,
+    /// The one device that used it.
+    pub(crate) used_by: Option<TokenUser>,
+}
+
+/// The device that used a token. Both together: a key alone could be certified under as many
+/// ueids as its holder can think of, and each would outlive the revocation of the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct TokenUser {
+    /// SHA-256 of its public key.
+    pub(crate) key_digest: Text<Digest>,
+    /// What it calls itself.
+    pub(crate) ueid: Text<Ueid>,
 }
 
 impl Change {

@@ -248,3 +248,54 @@ fn a_repeated_provision_request_gets_the_same_bytes() {
     assert_eq!(world.metric("keybearer_provisions_total"), 1);
     assert_eq!(world.metric("keybearer_replays_total{kind=\"repeat\"}"), 1);
 }
+
+#[test]
+fn a_used_token_certifies_no_second_device_with_the_same_key() {
+    let world = World::new(Vec::new());
+    let registry = world.server.registry();
+    let mut device = Device::new(&world);
+    let enrolment = ProvisionToken::Enrolment(world.enrolment("default"));
+    let factory = factory_token(&world, &device, Level::Medium);
+    let honest = device.ueid;
+    for token in [enrolment, factory] {
+        device.ueid = honest;
+        device.provision(token.clone()).unwrap();
+        for n in 1..=5 {
+            device.chain = None;
+            device.ueid = Ueid::from_device(&[n; 32]);
+            assert_eq!(refused(&mut device, token.clone()), rule("token-used"));
+        }
+    }
+    assert_eq!(registry.devices().unwrap().len(), 1);
+}
+
+#[test]
+fn a_key_that_is_certified_is_refused_under_another_ueid() {
+    let world = World::new(Vec::new());
+    let mut device = world.low_device();
+    device.chain = None;
+    device.ueid = Ueid::from_device(&[9; 32]);
+    let fresh = ProvisionToken::Enrolment(world.enrolment("default"));
+    assert_eq!(refused(&mut device, fresh.clone()), rule("key-in-use"));
+    // The refusal did not use the token up.
+    Device::new(&world).provision(fresh).unwrap();
+}
+
+#[test]
+fn a_revoked_key_is_refused_under_any_ueid() {
+    let world = World::new(Vec::new());
+    let mut device = Device::new(&world);
+    let used = world.enrolment("default");
+    let certified = device.enrol(&used);
+    let serial = certified.claims.serial;
+    world.server.registry().revoke_device(&serial).unwrap();
+    for n in 1..=5 {
+        device.chain = None;
+        device.ueid = Ueid::from_device(&[n; 32]);
+        let fresh = ProvisionToken::Enrolment(world.enrolment("default"));
+        assert_eq!(refused(&mut device, fresh).0, DenialReason::DeviceRevoked);
+        let used = ProvisionToken::Enrolment(used.clone());
+        refused(&mut device, used);
+    }
+    assert_eq!(world.server.registry().totals().unwrap().provisions, 1);
+}
