@@ -2,6 +2,7 @@
 
 mod token;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
 use keybearer_crypto::{Rng, Secret};
@@ -102,14 +103,34 @@ impl Registry {
         self.service.upgrade().ok_or(RegistryError::Stopped)
     }
 
+    /// Writes a new content, and returns the keys that were made.
+    ///
+    /// # Errors
+    /// Those of [`Self::put_content`], and [`RegistryError::Conflict`] where there is a content
+    /// with this id. Of several that come at once, one is the first.
+    pub fn create_content(&self, spec: ContentSpec) -> Result<Vec<GeneratedKey>, RegistryError> {
+        self.write_content(spec, true)
+    }
+
     /// Writes a content in place of one with the same id, and returns the keys that were made.
     ///
-    /// A key without a source keeps what the store holds for it.
+    /// A key without a source keeps what the store holds for it. One that is to be made is
+    /// refused where there is one already: who asks again after an answer was lost would replace
+    /// the key that content may have been packaged with. A key that is given replaces it.
     ///
     /// # Errors
     /// [`RegistryError::Invalid`], and [`RegistryError::Conflict`] where the id or a key id is
-    /// taken by a content of the configuration file or by another content.
-    pub fn put_content(&self, mut spec: ContentSpec) -> Result<Vec<GeneratedKey>, RegistryError> {
+    /// taken by a content of the configuration file or by another content, or a key that is to be
+    /// made is there.
+    pub fn put_content(&self, spec: ContentSpec) -> Result<Vec<GeneratedKey>, RegistryError> {
+        self.write_content(spec, false)
+    }
+
+    fn write_content(
+        &self,
+        mut spec: ContentSpec,
+        only_new: bool,
+    ) -> Result<Vec<GeneratedKey>, RegistryError> {
         let service = self.service()?;
         let invalid = |what: String| RegistryError::Invalid { what };
         if let Some(what) = spec.contradiction() {
@@ -127,10 +148,14 @@ impl Registry {
             .any(|content| content.id == spec.id)
         {
             return Err(RegistryError::Conflict {
-                what: format!("content {:?} is in the configuration file", spec.id),
+                what: format!(
+                    "content {:?} is there already, in the configuration file",
+                    spec.id
+                ),
             });
         }
         let mut generated = Vec::new();
+        let mut made = HashSet::new();
         for key in &mut spec.keys {
             if service.is_configured(&key.kid) {
                 return Err(RegistryError::Conflict {
@@ -156,17 +181,33 @@ impl Registry {
                         key: Zeroizing::new(hex::encode(secret.expose())),
                     });
                     key.source = KeySource::Given(secret);
+                    made.insert(key.kid);
                 }
                 KeySource::Given(_) | KeySource::Stored => {}
             }
         }
+        // Checked in the change that writes: between two of them others may write as well.
         service.store().change(|change| {
+            if only_new && change.content(&spec.id)?.is_some() {
+                return Err(RegistryError::Conflict {
+                    what: format!("content {:?} is there already", spec.id),
+                });
+            }
             for key in &spec.keys {
                 let owner = change.key(&key.kid)?.map(|stored| stored.content);
                 match (&key.source, owner) {
                     (_, Some(owner)) if owner != spec.id => {
                         return Err(RegistryError::Conflict {
                             what: format!("key {} belongs to content {owner:?}", key.kid),
+                        });
+                    }
+                    (_, Some(_)) if made.contains(&key.kid) => {
+                        return Err(RegistryError::Conflict {
+                            what: format!(
+                                "key id {} has a key already, shown when it was made: \
+                                 leave generate out to keep it, or give a key to replace it",
+                                key.kid
+                            ),
                         });
                     }
                     (KeySource::Stored, None) => {

@@ -141,13 +141,7 @@ async fn create_content(
     body: Body,
 ) -> Result<Response, Problem> {
     let spec: ContentSpec = read(&app, &headers, body).await?;
-    let created = ask(&app, move |registry| match registry.content(&spec.id) {
-        Ok(_) => Err(RegistryError::Conflict {
-            what: format!("content {:?} is there already", spec.id),
-        }),
-        Err(RegistryError::Unknown { .. }) => registry.put_content(spec),
-        Err(error) => Err(error),
-    });
+    let created = ask(&app, move |registry| registry.create_content(spec));
     Ok(answer(
         StatusCode::CREATED,
         &json!({ "generated": created.await? }),

@@ -17,6 +17,10 @@ use crate::store::{Change, LicenseRecord, LogEvent, StoreError, StoredKey};
 /// issue where it has none, in seconds: 30 days.
 const RECORD_SECONDS: u64 = 30 * 24 * 60 * 60;
 
+/// What the log says of a key that was left out because a licence holds those of one content: it
+/// is not refused, and a request of its own is answered on its own merits.
+const OTHER_CONTENT: &str = "other-content";
+
 /// A content, from wherever it is known.
 enum Content<'a> {
     Configured(&'a ContentSpec),
@@ -59,6 +63,8 @@ struct Granted {
     content: String,
     keys: Vec<ContentKey>,
     refused: Vec<(KeyId, Denial)>,
+    /// Keys that the device may have, but of other contents: it gets them when it asks for them.
+    elsewhere: Vec<KeyId>,
     timing: Timing,
     renewal: Option<Renewal>,
 }
@@ -161,6 +167,10 @@ impl Service {
             let record = LicenseRecord::new(&device.ueid, sequence, kids.clone(), until);
             change.put_license(&license_id, &record)?;
         }
+        let elsewhere = granted
+            .elsewhere
+            .iter()
+            .map(|kid| (kid.to_string(), OTHER_CONTENT.to_owned()));
         let event = LogEvent::License {
             device: device.serial.to_string(),
             license: license_id.to_string(),
@@ -171,6 +181,7 @@ impl Service {
                 .refused
                 .iter()
                 .map(|(kid, denial)| (kid.to_string(), denial.reason.word().to_owned()))
+                .chain(elsewhere)
                 .collect(),
             level: candidate.level().to_string(),
         };
@@ -208,13 +219,7 @@ impl Service {
                 None => Err(Denial::new(DenialReason::KeyUnknown)),
                 Some(known) => self
                     .check_content(candidate, known.content(), now)
-                    .and_then(|()| Self::check_key(candidate, known.key()))
-                    .and_then(|()| match &granted {
-                        Some(granted) if granted.content != known.content().id => {
-                            Err(refusal(DenialReason::NotAuthorised, "other-content"))
-                        }
-                        _ => Ok(()),
-                    }),
+                    .and_then(|()| Self::check_key(candidate, known.key())),
             };
             match (checked, known) {
                 (Ok(()), Some(known)) => {
@@ -223,12 +228,17 @@ impl Service {
                         content: content.id.clone(),
                         keys: Vec::new(),
                         refused: Vec::new(),
+                        elsewhere: Vec::new(),
                         timing: content.timing.timing(),
                         renewal: content
                             .renewal
                             .as_ref()
                             .map(|renewal| renewal.renewal(&self.public_url)),
                     });
+                    if granted.content != content.id {
+                        granted.elsewhere.push(*kid);
+                        continue;
+                    }
                     granted.keys.push(ContentKey {
                         key_id: *kid,
                         key: known.secret(self.keys.store_key())?,

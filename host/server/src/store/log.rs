@@ -44,7 +44,8 @@ pub enum LogEvent {
         content: String,
         /// The keys it holds.
         keys: Vec<String>,
-        /// The keys that were asked for and left out, with the reason for each.
+        /// The keys that were asked for and left out, with the reason for each; `other-content`
+        /// is none of the device's: it gets such a key by asking again.
         refused: Vec<(String, String)>,
         /// The level it was issued at.
         level: String,

@@ -6,6 +6,7 @@
 
 mod admin;
 mod bad_http;
+mod contents;
 mod levels;
 mod license;
 mod provision;
