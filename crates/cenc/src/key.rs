@@ -2,6 +2,7 @@
 
 use aes::cipher::KeyInit;
 use aes::{Aes128Dec, Aes128Enc};
+use zeroize::Zeroize;
 
 use crate::{CencError, Pattern, SampleDecryptor, Scheme, Subsample, check};
 
@@ -21,15 +22,25 @@ pub struct SampleProtection<'a> {
 /// A content key, expanded once for all samples it decrypts. Both directions are kept: CTR runs the
 /// cipher forwards, CBC backwards. Wiped on drop.
 ///
-/// The schedules are the key. Their home should be chosen before they are made, since moving them
-/// may leave a copy behind.
+/// The schedules are the key, and a moved value may leave a copy behind. Where that matters, make
+/// their home first and fill it with [`ContentKey::expand`].
 pub struct ContentKey {
     pub(crate) forward: Aes128Enc,
     pub(crate) inverse: Aes128Dec,
 }
 
 impl ContentKey {
-    /// Expands `key`. The caller wipes its own copy.
+    /// Expands `key` into its place and wipes the stack that it was made on: the cipher's crate
+    /// makes a schedule by value, so a temporary cannot be avoided, only wiped. What the compiler
+    /// keeps in registers is beyond that. The caller wipes its own copy of `key`, and `place` is
+    /// where the schedules stay: it is wiped when it is dropped, not when it is moved.
+    pub fn expand(place: &mut Option<Self>, key: &[u8; 16]) {
+        fill(place, key);
+        wipe_stack();
+    }
+
+    /// Expands `key`. The caller wipes its own copy; the frames that the value passes through keep
+    /// what they keep, see [`Self::expand`].
     #[must_use]
     pub fn new(key: &[u8; 16]) -> Self {
         let forward = Aes128Enc::new(key.into());
@@ -85,6 +96,24 @@ impl ContentKey {
         }
         Ok(())
     }
+}
+
+/// Bytes of stack that expanding a key uses at most, with room to spare: two schedules of the
+/// bit-sliced cipher take 1,408, and its temporaries as much again.
+const EXPANSION_STACK: usize = 8 * 1024;
+
+/// Never inlined, so that its frames lie below those of its caller.
+#[inline(never)]
+fn fill(place: &mut Option<ContentKey>, key: &[u8; 16]) {
+    *place = Some(ContentKey::new(key));
+}
+
+/// Overwrites the frames that [`fill`] has left, which lie where this one does.
+#[inline(never)]
+fn wipe_stack() {
+    let mut area = [0_u8; EXPANSION_STACK];
+    area.zeroize();
+    core::hint::black_box(&area);
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keybearer_core::{Buffers, ClientId, Core, InPlace, NoMedia};
 use keybearer_tee::{Media, TeeError, TeeSession};
+use keybearer_wire::limits::MAX_CLIENTS;
 
 use crate::SoftPlatform;
 
@@ -19,6 +20,9 @@ pub(crate) struct SoftSession {
 impl SoftSession {
     pub(crate) fn new(core: SharedCore) -> Result<Self, TeeError> {
         let client = lock(&core)?.connect();
+        let client = client.ok_or_else(|| {
+            TeeError::Unavailable(format!("all its {MAX_CLIENTS} connections are in use"))
+        })?;
         Ok(Self { core, client })
     }
 }

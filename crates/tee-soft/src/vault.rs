@@ -88,21 +88,31 @@ impl FileVault {
     }
 
     /// The record, unless it exceeds `cap` bytes or others can read it.
-    fn read(&self, slot: &Slot, cap: usize) -> io::Result<Option<Vec<u8>>> {
-        let file = match File::open(self.path(slot)) {
+    ///
+    /// It is read into memory that was reserved whole: a record may be a secret, and a buffer that
+    /// grows leaves copies of it behind.
+    fn read(&self, slot: &Slot, cap: usize) -> Result<Option<Vec<u8>>, PlatformError> {
+        let failed = |_| PlatformError::Storage;
+        let mut file = match File::open(self.path(slot)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) => return Err(failed(error)),
         };
-        if file.metadata()?.permissions().mode() & OTHERS != 0 {
-            return Err(io::Error::other("the record can be read by others"));
+        let metadata = file.metadata().map_err(failed)?;
+        if metadata.permissions().mode() & OTHERS != 0 {
+            return Err(PlatformError::Storage);
+        }
+        let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+        if size > cap {
+            return Err(PlatformError::Damaged);
         }
         let mut record = Vec::new();
-        let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
-        file.take(limit).read_to_end(&mut record)?;
-        if record.len() > cap {
-            return Err(io::Error::other("the record exceeds its limit"));
-        }
+        record
+            .try_reserve_exact(size)
+            .map_err(|_| PlatformError::Memory)?;
+        record.resize(size, 0);
+        // One writer replaces records whole, so the file behind the handle keeps its size.
+        file.read_exact(&mut record).map_err(failed)?;
         Ok(Some(record))
     }
 
@@ -138,7 +148,7 @@ impl FileVault {
 
 impl Vault for FileVault {
     fn load(&mut self, slot: &Slot, cap: usize) -> Result<Option<Vec<u8>>, PlatformError> {
-        self.read(slot, cap).map_err(|_| PlatformError::Storage)
+        self.read(slot, cap)
     }
 
     fn store(&mut self, slot: &Slot, record: &[u8]) -> Result<(), PlatformError> {

@@ -57,9 +57,21 @@ fn a_record_beyond_its_cap_is_not_returned() {
     vault.store(&slot(SlotKind::Time), &[7; 100]).unwrap();
     assert_eq!(
         vault.load(&slot(SlotKind::Time), 99),
-        Err(PlatformError::Storage)
+        Err(PlatformError::Damaged)
     );
     assert!(vault.load(&slot(SlotKind::Time), 100).is_ok());
+}
+
+/// A buffer that grew would have left copies of a key behind: one allocation takes the record.
+#[test]
+fn a_record_is_read_into_memory_that_was_reserved_whole() {
+    let (_dir, mut vault) = vault();
+    let identity = slot(SlotKind::Identity);
+    for size in [0, 1, 65, 5_000] {
+        vault.store(&identity, &vec![7; size]).unwrap();
+        let record = vault.load(&identity, 10_000).unwrap().unwrap();
+        assert_eq!((record.len(), record.capacity()), (size, size));
+    }
 }
 
 #[test]
