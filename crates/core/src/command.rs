@@ -1,5 +1,6 @@
 //! The commands of the wire table, one file each. `run` does what the table says or returns the
-//! status that refuses it. A refusal changes nothing but what time it is known to be.
+//! status that refuses it. A refusal changes nothing but what time it is known to be; so a command
+//! encodes its answer before it does what the answer tells, or answers in fixed bytes.
 
 pub(crate) mod begin_provisioning;
 pub(crate) mod build_request;

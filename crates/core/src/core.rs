@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use keybearer_crypto::Rng;
-use keybearer_wire::limits::MAX_REQUEST;
+use keybearer_wire::limits::{MAX_CLIENTS, MAX_REQUEST};
 use keybearer_wire::{Body, Command, Status};
 
 use crate::anchor::{AnchorState, time_under};
@@ -39,7 +39,10 @@ pub struct Core<P: Platform> {
     pub(crate) provisionings: Provisionings,
     /// What the outputs said at the beginning of this call.
     pub(crate) panel: Option<OutputSource>,
-    clients: u64,
+    /// Those connected now.
+    clients: Vec<ClientId>,
+    /// The last one's number.
+    client: u64,
 }
 
 /// What every command knows about its call.
@@ -74,6 +77,10 @@ impl<P: Platform> Core<P> {
             .try_reserve_exact(SCRATCH)
             .map_err(|_| PlatformError::Memory)?;
         scratch.resize(SCRATCH, 0);
+        let mut clients = Vec::new();
+        clients
+            .try_reserve_exact(MAX_CLIENTS)
+            .map_err(|_| PlatformError::Memory)?;
         Ok(Self {
             config,
             instance,
@@ -83,19 +90,26 @@ impl<P: Platform> Core<P> {
             sessions: Sessions::new()?,
             provisionings: Provisionings::default(),
             panel: None,
-            clients: 0,
+            clients,
+            client: 0,
         })
     }
 
-    /// Registers a client.
-    pub fn connect(&mut self) -> ClientId {
-        // 2^64 connections do not happen; one more would share the last number.
-        self.clients = self.clients.saturating_add(1);
-        ClientId(self.clients)
+    /// Registers a client; `None` while [`MAX_CLIENTS`] are connected.
+    pub fn connect(&mut self) -> Option<ClientId> {
+        if self.clients.len() >= MAX_CLIENTS {
+            return None;
+        }
+        self.client = self.client.checked_add(1)?;
+        let client = ClientId(self.client);
+        // The room was reserved at construction.
+        self.clients.push(client);
+        Some(client)
     }
 
     /// Frees everything a client owns: its sessions with their keys, its pending requests.
     pub fn disconnect(&mut self, client: ClientId) {
+        self.clients.retain(|other| *other != client);
         self.sessions.close_all(|session| session.owner == client);
         self.provisionings
             .remove_all(|pending| pending.client == client);

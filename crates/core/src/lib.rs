@@ -7,8 +7,8 @@
 //!
 //! * [`Core::call`] cannot fail and cannot panic: whatever the bytes, the answer is a response.
 //! * A key goes in sealed and never comes out; no response type can hold one.
-//! * What the platform cannot back is refused: without a clock no licence limited in time, without
-//!   a counter none that needs one.
+//! * What the platform cannot back is refused: without a clock no licence limited in time; and so is
+//!   what this core does not do: stored licences, counted plays, in-band roots, rotation.
 //! * Nothing of a sample is touched before everything about the call has been checked.
 //!
 //! Distrusts: the host (every request byte, every service message it carries, its media memory,

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::outputs::{self, Barrier};
 use crate::platform::{Moment, OutputSource};
 use crate::time::Interval;
-use crate::timing::{End, Standing, Terms};
+use crate::timing::{End, Overdue, Standing, Terms};
 
 /// What a status depends on besides the licence.
 #[derive(Clone, Copy)]
@@ -43,8 +43,20 @@ pub(crate) struct LoadedLicense {
     pub(crate) renewal: Option<Renewal>,
     pub(crate) keys: Vec<LoadedKey>,
     last_use: Option<UnixTime>,
+    /// Whether a key was ever used, at whatever time: there may be none to date a use by.
+    used: bool,
     unproven: Option<Unproven>,
     standing: Standing,
+}
+
+/// What is left of a licence when its keys are gone: how far it got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trace {
+    pub(crate) id: LicenseId,
+    pub(crate) sequence: u64,
+    first_use: Option<UnixTime>,
+    last_use: Option<UnixTime>,
+    used: bool,
 }
 
 /// One of its keys.
@@ -89,10 +101,12 @@ impl LoadedLicense {
                 timing: license.timing,
                 issued,
                 first_use: None,
+                overdue: license.renewal.as_ref().and_then(Overdue::of),
             },
             renewal: license.renewal,
             keys: keys.collect(),
             last_use: None,
+            used: false,
             unproven,
             standing: Standing::Waits,
         };
@@ -155,6 +169,7 @@ impl LoadedLicense {
 
     /// Notes a use; the first one starts the playback clock.
     pub(crate) fn note_use(&mut self, time: Option<Interval>) {
+        self.used = true;
         if let Some(time) = time {
             let now = time.earliest_seconds();
             self.terms.first_use.get_or_insert(now);
@@ -164,9 +179,21 @@ impl LoadedLicense {
 
     /// Goes on where the instance that this one replaces stood: a renewal does not restart the
     /// playback clock.
-    pub(crate) fn continue_from(&mut self, previous: &Self) {
-        self.terms.first_use = previous.terms.first_use;
+    pub(crate) fn continue_from(&mut self, previous: &Trace) {
+        self.terms.first_use = previous.first_use;
         self.last_use = previous.last_use;
+        self.used = previous.used;
+    }
+
+    /// How far it got.
+    pub(crate) fn trace(&self) -> Trace {
+        Trace {
+            id: self.id,
+            sequence: self.sequence,
+            first_use: self.terms.first_use,
+            last_use: self.last_use,
+            used: self.used,
+        }
     }
 
     /// What a renewal request tells of the use so far; `None` when the licence does not ask.
@@ -179,7 +206,7 @@ impl LoadedLicense {
             license_id: self.id,
             first_use: self.terms.first_use,
             last_use: self.last_use,
-            plays: u32::from(self.terms.first_use.is_some()),
+            plays: u32::from(self.used),
             counter: 0,
             previous: None,
             released: false,

@@ -55,6 +55,11 @@ pub(crate) fn met(usage: &KeyUse, level: Level, panel: Option<OutputSource>) -> 
     }
 }
 
+/// True when what the key demands of outputs counts as met on the host's word alone.
+pub(crate) fn host_reported(usage: &KeyUse, panel: Option<OutputSource>) -> bool {
+    panel == Some(OutputSource::Host) && !usage.policy.demands_nothing()
+}
+
 /// True when a picture of the stated size exceeds what the key allows on this device. A side that
 /// is not stated counts as one pixel: the host's word can only lead to a refusal.
 pub(crate) fn picture_too_large(usage: &KeyUse, width: Option<u32>, height: Option<u32>) -> bool {

@@ -67,7 +67,7 @@ fn key(license: &LoadedLicense, key: &LoadedKey, circumstances: &Circumstances<'
     }
 }
 
-/// Why a key cannot be used now; nothing for one that can.
+/// Why a key cannot be used now, or on whose word one can that demands anything of outputs.
 fn reasons(
     license: &LoadedLicense,
     key: &LoadedKey,
@@ -75,6 +75,13 @@ fn reasons(
 ) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if key.status == KeyStatus::Usable {
+        if outputs::host_reported(&key.usage, circumstances.panel) {
+            reasons.push(Reason {
+                field: ReasonField::HostReported,
+                wanted: None,
+                found: None,
+            });
+        }
         return reasons;
     }
     let config = circumstances.config;

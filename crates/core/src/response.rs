@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 use core::ops::Deref;
 
-use keybearer_wire::body::Decrypted;
+use keybearer_wire::body::{Decrypted, SessionOpened};
 use keybearer_wire::limits::MAX_RESPONSE;
 use keybearer_wire::{Body, Command, Status, encode_answer, fallback_response};
 
@@ -67,7 +67,41 @@ impl Response {
         writer.done()
     }
 
-    /// Any other answer; the fixed fallback when there is no memory to encode it.
+    /// The answer that carries a handle: it comes once the session is open, so it cannot fail.
+    pub(crate) fn session_opened(answer: &SessionOpened) -> Self {
+        let mut writer = Writer::new();
+        writer.head(MAP, 2);
+        writer.head(UINT, 0);
+        writer.head(UINT, u64::from(Status::Ok.code()));
+        writer.head(UINT, 1);
+        writer.head(MAP, 1);
+        writer.head(UINT, 0);
+        writer.head(UINT, answer.session);
+        writer.done()
+    }
+
+    /// The answer without content, of commands that have done their work by then.
+    pub(crate) fn empty() -> Self {
+        let mut writer = Writer::new();
+        writer.head(MAP, 2);
+        writer.head(UINT, 0);
+        writer.head(UINT, u64::from(Status::Ok.code()));
+        writer.head(UINT, 1);
+        writer.head(MAP, 0);
+        writer.done()
+    }
+
+    /// An answer that is encoded before what it tells of is done, so that a command without the
+    /// memory to answer does nothing.
+    ///
+    /// # Errors
+    /// [`Status::OutOfMemory`].
+    pub(crate) fn encoded<'a>(answer: &impl Body<'a>) -> Result<Self, Status> {
+        let bytes = encode_answer(answer).map_err(|_| Status::OutOfMemory)?;
+        Ok(Self(Bytes::Heap(bytes)))
+    }
+
+    /// The answer of a command that changes nothing; the fixed fallback when there is no memory to encode it.
     pub(crate) fn answer<'a>(answer: &impl Body<'a>) -> Self {
         encode_answer(answer).map_or(Self(Bytes::Fallback), |bytes| Self(Bytes::Heap(bytes)))
     }

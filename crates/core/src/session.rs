@@ -7,18 +7,19 @@ use alloc::vec::Vec;
 
 use keybearer_crypto::{Crypto, Digest};
 use keybearer_license::{
-    AnchorRef, Challenge, KeyId, LicenseId, PendingLicense, PendingTime, Roles, Service,
-    open_service_info,
+    AnchorRef, Challenge, KeyId, LicenseId, OpenedServiceInfo, PendingLicense, PendingTime, Roles,
+    Service, open_service_info,
 };
 use keybearer_wire::Status;
 use keybearer_wire::body::KeyStatus;
 use keybearer_wire::limits::{
-    MAX_KEYS_PER_SESSION, MAX_LICENSES_PER_SESSION, MAX_PENDING_PER_SESSION, MAX_SESSIONS,
+    MAX_ERASED_PER_SESSION, MAX_KEYS_PER_SESSION, MAX_LICENSES_PER_SESSION,
+    MAX_PENDING_PER_SESSION, MAX_SESSIONS, MAX_SESSIONS_PER_CLIENT,
 };
 
 use crate::anchor::AnchorState;
 use crate::core::ClientId;
-use crate::license::{Circumstances, LoadedKey, LoadedLicense};
+use crate::license::{Circumstances, LoadedKey, LoadedLicense, Trace};
 use crate::platform::{Moment, PlatformError};
 use crate::refusal;
 
@@ -30,6 +31,13 @@ pub(crate) struct Pending {
     pub(crate) kind: PendingKind,
     /// When it was built; `None` without a clock.
     pub(crate) sent: Option<Moment>,
+}
+
+/// A licence that was erased, and when in the order of requests.
+struct Erased {
+    trace: Trace,
+    /// Requests that had been built by then.
+    requests: u64,
 }
 
 /// What the request asked for.
@@ -45,15 +53,35 @@ pub(crate) struct Session {
     pub(crate) service: Service,
     /// The service's last challenge that no request has used yet.
     pub(crate) challenge: Option<Challenge>,
-    /// Oldest first.
-    pub(crate) pending: Vec<Pending>,
+    /// Oldest first, each with its number in the order of requests.
+    pending: Vec<(u64, Pending)>,
+    /// Requests built so far.
+    requests: u64,
     /// Oldest first.
     pub(crate) licenses: Vec<LoadedLicense>,
+    /// What is left of licences that were erased, oldest first: a host that removes a licence gains
+    /// neither a new playback clock nor an older instance.
+    erased: Vec<Erased>,
     /// Grows with every change of a status.
     pub(crate) sequence: u64,
 }
 
 impl Session {
+    /// A session of `owner` towards a service that `opened` verified under `anchor`.
+    pub(crate) fn new(owner: ClientId, anchor: Digest, opened: OpenedServiceInfo) -> Self {
+        Self {
+            owner,
+            anchor,
+            service: opened.service,
+            challenge: Some(opened.info.challenge),
+            pending: Vec::new(),
+            requests: 0,
+            licenses: Vec::new(),
+            erased: Vec::new(),
+            sequence: 0,
+        }
+    }
+
     /// Notes that something about the statuses changed.
     pub(crate) fn changed(&mut self) {
         self.sequence = self.sequence.saturating_add(1);
@@ -70,16 +98,22 @@ impl Session {
         }
     }
 
-    /// Takes a newer service info of the same service, for its certificate and its challenge.
+    /// Verifies a newer service info of the same service, whose certificate and challenge may take
+    /// the place of those at hand. Nothing is replaced here.
+    ///
+    /// Who is "the same service" is for the certificate authority to say: an issuer may name any
+    /// service id.
     ///
     /// # Errors
-    /// [`Status::WrongService`] for another service's; those of a message of the service.
-    pub(crate) fn renew_service<C: Crypto + ?Sized>(
-        &mut self,
+    /// [`Status::WrongService`] for another service's; [`Status::StaleServiceInfo`] where its
+    /// certificate is older than the one at hand, so that no request goes to an agreement key that
+    /// was replaced; those of a message of the service.
+    pub(crate) fn newer_service<C: Crypto + ?Sized>(
+        &self,
         crypto: &C,
         state: &AnchorState,
         bytes: &[u8],
-    ) -> Result<(), Status> {
+    ) -> Result<OpenedServiceInfo, Status> {
         let opened = open_service_info(
             crypto,
             AnchorRef::Digest(&self.anchor),
@@ -94,9 +128,11 @@ impl Session {
         if !opened.service.claims.roles.contains(Roles::LICENSE) {
             return Err(Status::RoleMissing);
         }
-        self.service = opened.service;
-        self.challenge = Some(opened.info.challenge);
-        Ok(())
+        let begins = |service: &Service| service.claims.validity.not_before;
+        if begins(&opened.service) < begins(&self.service) {
+            return Err(Status::StaleServiceInfo);
+        }
+        Ok(opened)
     }
 
     /// Tests that the service, verified when the session was opened, may still be talked to.
@@ -107,11 +143,7 @@ impl Session {
         if !state.time.allows(&self.service.validity) {
             return Err(Status::OutsideValidity);
         }
-        if state
-            .revocation
-            .serials
-            .contains(&self.service.claims.serial)
-        {
+        if self.service.is_revoked(&state.revocation.serials) {
             return Err(Status::Revoked);
         }
         Ok(())
@@ -122,7 +154,20 @@ impl Session {
         if self.pending.len() >= MAX_PENDING_PER_SESSION {
             self.pending.remove(0);
         }
-        self.pending.push(pending);
+        self.requests = self.requests.saturating_add(1);
+        self.pending.push((self.requests, pending));
+    }
+
+    /// The requests that wait for their answers, oldest first, each with its number.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (u64, &Pending)> {
+        self.pending
+            .iter()
+            .map(|(number, pending)| (*number, pending))
+    }
+
+    /// Forgets a request that was answered.
+    pub(crate) fn answered(&mut self, number: u64) {
+        self.pending.retain(|(other, _)| *other != number);
     }
 
     /// The licence with this id.
@@ -130,15 +175,19 @@ impl Session {
         self.licenses.iter().find(|license| license.id == id)
     }
 
-    /// Tests whether [`Self::load`] may take a licence in. Licences that are over would make room;
-    /// one with a key that may still be used never does.
+    /// Tests whether [`Self::load`] may take a licence in, and lets it go on where an earlier
+    /// instance of it stood, held or erased. Licences that are over would make room; one with a key
+    /// that may still be used never does.
     ///
     /// # Errors
-    /// [`Status::StaleSequence`], [`Status::TooManyLicenses`], [`Status::TooManyKeys`].
-    pub(crate) fn admit(&self, license: &LoadedLicense) -> Result<(), Status> {
-        let previous = self.license(license.id);
-        if previous.is_some_and(|previous| license.sequence <= previous.sequence) {
-            return Err(Status::StaleSequence);
+    /// [`Status::StaleSequence`], [`Status::TooManyLicenses`], [`Status::TooManyKeys`],
+    /// [`Status::OutOfMemory`].
+    pub(crate) fn admit(&mut self, license: &mut LoadedLicense) -> Result<(), Status> {
+        if let Some(previous) = self.trace(license.id) {
+            if license.sequence <= previous.sequence {
+                return Err(Status::StaleSequence);
+            }
+            license.continue_from(&previous);
         }
         let stays = |other: &&LoadedLicense| other.id != license.id && !other.is_over();
         let licenses = self.licenses.iter().filter(stays).count();
@@ -154,15 +203,44 @@ impl Session {
         if keys.saturating_add(license.keys.len()) > MAX_KEYS_PER_SESSION {
             return Err(Status::TooManyKeys);
         }
-        Ok(())
+        // Whatever is erased later is remembered without asking for memory.
+        let more = self
+            .licenses
+            .len()
+            .saturating_add(1)
+            .min(MAX_ERASED_PER_SESSION.saturating_sub(self.erased.len()));
+        self.erased
+            .try_reserve(more)
+            .map_err(|_| Status::OutOfMemory)
+    }
+
+    /// What is known of a licence that is held or was: how far it got.
+    fn trace(&self, id: LicenseId) -> Option<Trace> {
+        let erased = || {
+            let mut erased = self.erased.iter().map(|erased| &erased.trace);
+            erased.find(|trace| trace.id == id).copied()
+        };
+        self.license(id).map(LoadedLicense::trace).or_else(erased)
+    }
+
+    /// Remembers a licence that is being erased. Where that makes it forget another one, the
+    /// requests built before that one's erasure go too: no answer to them can bring it back.
+    fn remember(&mut self, trace: Trace) {
+        if self.erased.len() >= MAX_ERASED_PER_SESSION {
+            let forgotten = self.erased.remove(0);
+            self.pending
+                .retain(|(number, _)| *number > forgotten.requests);
+        }
+        self.erased.push(Erased {
+            trace,
+            requests: self.requests,
+        });
     }
 
     /// Takes in a licence that [`Self::admit`] let pass, as the newest; one with the same id is
     /// replaced at once.
-    pub(crate) fn load(&mut self, mut license: LoadedLicense) {
-        if let Some(previous) = self.license(license.id) {
-            license.continue_from(previous);
-        }
+    pub(crate) fn load(&mut self, license: LoadedLicense) {
+        self.erased.retain(|erased| erased.trace.id != license.id);
         self.licenses.retain(|other| other.id != license.id);
         while self.licenses.len() >= MAX_LICENSES_PER_SESSION
             || self.key_count().saturating_add(license.keys.len()) > MAX_KEYS_PER_SESSION
@@ -170,7 +248,8 @@ impl Session {
             let Some(over) = self.licenses.iter().position(LoadedLicense::is_over) else {
                 break;
             };
-            self.licenses.remove(over);
+            let over = self.licenses.remove(over);
+            self.remember(over.trace());
         }
         self.licenses.push(license);
         self.changed();
@@ -180,13 +259,14 @@ impl Session {
         self.licenses.iter().map(|license| license.keys.len()).sum()
     }
 
-    /// Erases a licence with its keys.
+    /// Erases a licence with its keys; how far it got is remembered.
     ///
     /// # Errors
     /// [`Status::UnknownLicense`].
     pub(crate) fn remove(&mut self, id: LicenseId) -> Result<(), Status> {
         let at = self.licenses.iter().position(|license| license.id == id);
-        self.licenses.remove(at.ok_or(Status::UnknownLicense)?);
+        let removed = self.licenses.remove(at.ok_or(Status::UnknownLicense)?);
+        self.remember(removed.trace());
         self.changed();
         Ok(())
     }
@@ -246,9 +326,15 @@ impl Sessions {
         })
     }
 
-    /// True when no session can be opened.
-    pub(crate) fn is_full(&self) -> bool {
-        self.table.iter().all(Option::is_some)
+    /// True when a client cannot open one more session: all are in use, or all that one client
+    /// may open.
+    ///
+    /// A client is a connection, so this protects clients from each other's mistakes and from one
+    /// greedy connection. A hostile program with two connections still takes every session.
+    pub(crate) fn is_full_for(&self, client: ClientId) -> bool {
+        let open = self.table.iter().flatten();
+        let own = open.filter(|(_, session)| session.owner == client).count();
+        own >= MAX_SESSIONS_PER_CLIENT || self.table.iter().all(Option::is_some)
     }
 
     /// Opens a session and returns its handle.

@@ -9,8 +9,11 @@
 //! | licence duration | issue of this instance | `enforce_absolute` |
 //! | rental | issue; binds the first use, and when hard the playback too | `enforce_rental` |
 //! | playback | first use, plus the start grace | `enforce_playback` |
+//! | recovery | when the renewal is due: some time after issue, or the first use | hard |
 
-use keybearer_license::{Enforcement, Timing, UnixTime};
+use core::num::NonZeroU32;
+
+use keybearer_license::{Enforcement, Renewal, Timing, UnixTime};
 use keybearer_wire::body::ReasonField;
 
 use crate::time::Interval;
@@ -37,6 +40,32 @@ pub(crate) enum Standing {
     Ended(End),
 }
 
+/// How long a licence may be used past the moment at which its renewal is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Overdue {
+    /// Seconds from issue to that moment; `None`: it is the first use.
+    due: Option<u32>,
+    recovery: NonZeroU32,
+}
+
+impl Overdue {
+    /// What the renewal terms say; `None`: nothing, the licence's own limits suffice.
+    pub(crate) fn of(renewal: &Renewal) -> Option<Self> {
+        Some(Self {
+            due: (!renewal.on_first_use).then_some(renewal.delay_seconds),
+            recovery: renewal.recovery_seconds?,
+        })
+    }
+
+    fn end(self, issued: UnixTime, first_use: Option<UnixTime>) -> Option<UnixTime> {
+        let due = match self.due {
+            Some(delay) => issued.saturating_add(u64::from(delay)),
+            None => first_use?,
+        };
+        Some(due.saturating_add(u64::from(self.recovery.get())))
+    }
+}
+
 /// The limits of one licence and the moments they are reckoned from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
@@ -46,6 +75,8 @@ pub(crate) struct Terms {
     pub(crate) issued: UnixTime,
     /// Trusted time of the first use, lower edge.
     pub(crate) first_use: Option<UnixTime>,
+    /// What binds when no renewal comes.
+    pub(crate) overdue: Option<Overdue>,
 }
 
 impl Terms {
@@ -64,6 +95,7 @@ impl Terms {
             || license_seconds.is_some()
             || rental_seconds.is_some()
             || playback_seconds.is_some()
+            || self.overdue.is_some()
     }
 
     /// The limit that comes first among those that bind now.
@@ -71,7 +103,7 @@ impl Terms {
         let timing = &self.timing;
         let unused = self.first_use.is_none();
         let binds = |kind: Enforcement| unused || kind == Enforcement::Hard;
-        let after = |from: UnixTime, span: Option<core::num::NonZeroU32>| {
+        let after = |from: UnixTime, span: Option<NonZeroU32>| {
             span.map(|span| from.saturating_add(u64::from(span.get())))
         };
         // Grace without a playback duration limits nothing.
@@ -101,6 +133,12 @@ impl Terms {
                 ReasonField::PlaybackDuration,
                 timing.enforce_playback,
                 played,
+            ),
+            (
+                ReasonField::Recovery,
+                Enforcement::Hard,
+                self.overdue
+                    .and_then(|overdue| overdue.end(self.issued, self.first_use)),
             ),
         ];
         limits

@@ -85,7 +85,7 @@ fn session(device: &mut Device, service: &mut Service, info: &[u8], at: u32) {
         device.close(session).unwrap();
     } else {
         device.core.disconnect(device.client);
-        device.client = device.core.connect();
+        device.client = device.core.connect().unwrap();
     }
 }
 

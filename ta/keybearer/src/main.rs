@@ -53,7 +53,8 @@ fn destroy() {
 
 #[ta_open_session]
 fn open(_: &mut NoSlots, connection: &mut Connection) -> Result<()> {
-    connection.0 = Some(with_core(Core::connect)?);
+    let client = with_core(Core::connect)?;
+    connection.0 = Some(client.ok_or(ErrorKind::Busy)?);
     Ok(())
 }
 

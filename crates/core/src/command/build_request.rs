@@ -39,11 +39,20 @@ pub(crate) fn run<P: Platform>(
     let kind = request_kind(session, &request)?;
     let host_stated =
         Capabilities::from_bytes(request.capabilities.0).map_err(|_| Status::Malformed)?;
-    if let Some(newer) = &request.service_info {
-        session.renew_service(&core.parts.crypto, state, newer.0)?;
-    }
-    session.check_service(state)?;
-    let challenge = session.challenge.ok_or(Status::NoChallenge)?;
+    let newer = match &request.service_info {
+        Some(newer) => Some(session.newer_service(&core.parts.crypto, state, newer.0)?),
+        None => {
+            session.check_service(state)?;
+            None
+        }
+    };
+    let (service, challenge) = match &newer {
+        Some(newer) => (&newer.service, newer.info.challenge),
+        None => {
+            let challenge = session.challenge.ok_or(Status::NoChallenge)?;
+            (&session.service, challenge)
+        }
+    };
     let certificate = state.certificate()?;
     let anchored = state.time.known().is_some();
     let parts = &mut core.parts;
@@ -78,22 +87,21 @@ pub(crate) fn run<P: Platform>(
         signer: &mut signer,
         chain: &certificate.chain,
     };
-    let (message, pending) = build_license_request(
-        &parts.crypto,
-        &mut parts.rng,
-        &mut device,
-        &session.service,
-        &wanted,
-    )
-    .map_err(refusal::of_request)?;
+    let (message, pending) =
+        build_license_request(&parts.crypto, &mut parts.rng, &mut device, service, &wanted)
+            .map_err(refusal::of_request)?;
+    let response = Response::encoded(&Message {
+        bytes: Blob(&message),
+    })?;
+    if let Some(newer) = newer {
+        session.service = newer.service;
+    }
     session.challenge = None;
     session.wait_for(Pending {
         kind: PendingKind::License(pending),
         sent: now,
     });
-    Ok(Response::answer(&Message {
-        bytes: Blob(&message),
-    }))
+    Ok(response)
 }
 
 /// A renewal names a licence that the session holds; a new licence names none.

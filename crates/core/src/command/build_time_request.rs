@@ -46,12 +46,13 @@ pub(crate) fn run<P: Platform>(
         &TimeRequest { challenge },
     )
     .map_err(refusal::of_request)?;
+    let response = Response::encoded(&Message {
+        bytes: Blob(&message),
+    })?;
     session.challenge = None;
     session.wait_for(Pending {
         kind: PendingKind::Time(pending),
         sent: now,
     });
-    Ok(Response::answer(&Message {
-        bytes: Blob(&message),
-    }))
+    Ok(response)
 }

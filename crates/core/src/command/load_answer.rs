@@ -13,7 +13,6 @@ use keybearer_wire::body::{AnswerLoaded, LoadAnswer};
 use crate::anchor::{self, AnchorState};
 use crate::command::Outcome;
 use crate::core::{Call, Core};
-use crate::evidence::counter_strength;
 use crate::license::{Circumstances, LoadedLicense};
 use crate::outputs::Barrier;
 use crate::platform::{Moment, Parts, Platform};
@@ -42,51 +41,47 @@ pub(crate) fn run<P: Platform>(
         time: time.known(),
         panel: core.panel,
     };
-    let loaded = match answer.outcome {
+    let (license, response) = match answer.outcome {
         LicenseOutcome::License(license) => {
-            check(&license, &core.parts, &circumstances, state)?;
+            check(&license, &circumstances, state)?;
             let issued = answer.server_time;
             let validity = answer.signer.validity;
-            let license = LoadedLicense::new(license, issued, validity, &circumstances);
+            let mut license = LoadedLicense::new(license, issued, validity, &circumstances);
             check_use(&license, &core.parts)?;
-            session.admit(&license)?;
-            Ok(license)
+            session.admit(&mut license)?;
+            // An earlier instance's first use may bear on this one.
+            license.refresh(&circumstances);
+            let response = Response::encoded(&AnswerLoaded {
+                license: Some(report::license(&license, &circumstances)),
+                denial: None,
+            })?;
+            (Some(license), response)
         }
-        LicenseOutcome::Denied(denial) => Err(denial),
+        LicenseOutcome::Denied(denial) => {
+            let response = Response::encoded(&AnswerLoaded {
+                license: None,
+                denial: Some(report::denial(&denial)),
+            })?;
+            (None, response)
+        }
         LicenseOutcome::Released(_) => return Err(Status::BadMessage),
     };
     state.settle_time(&mut core.parts, time)?;
-    session.pending.remove(opened.at);
+    session.answered(opened.at);
     session.challenge = Some(answer.next_challenge);
-    let id = match loaded {
-        Ok(license) => {
-            let id = license.id;
-            session.load(license);
-            id
-        }
-        Err(denial) => {
-            return Ok(Response::answer(&AnswerLoaded {
-                license: None,
-                denial: Some(report::denial(&denial)),
-            }));
-        }
-    };
-    // The predecessor's first use may bear on this one, and the time that the answer brought on others.
+    if let Some(license) = license {
+        session.load(license);
+    }
+    // The time that the answer brought may bear on the others.
     session.refresh(&circumstances);
-    let loaded = session
-        .license(id)
-        .map(|license| report::license(license, &circumstances));
-    Ok(Response::answer(&AnswerLoaded {
-        license: loaded,
-        denial: None,
-    }))
+    Ok(response)
 }
 
 /// An answer with the request it answers.
 struct Opened {
     answer: Answer<LicenseOutcome>,
-    /// Place of the request among the pending ones.
-    at: usize,
+    /// Number of the request among the pending ones.
+    at: u64,
     sent: Option<Moment>,
 }
 
@@ -102,7 +97,7 @@ fn open<P: Platform>(
         time: state.time.view(),
         revoked: &state.revocation.serials,
     };
-    for (at, pending) in session.pending.iter().enumerate() {
+    for (at, pending) in session.waiting() {
         let PendingKind::License(request) = &pending.kind else {
             continue;
         };
@@ -122,19 +117,17 @@ fn open<P: Platform>(
 }
 
 /// Refuses what this trusted side cannot back.
-fn check<P: Platform>(
+fn check(
     license: &License,
-    parts: &Parts<P>,
     circumstances: &Circumstances<'_>,
     state: &AnchorState,
 ) -> Result<(), Status> {
     let Circumstances { config, time, .. } = *circumstances;
     state.check_revocation(license.least_revocation, config.level, time)?;
-    if license.counter > counter_strength(parts) {
-        return Err(Status::CounterTooWeak);
-    }
-    // Counted plays and keys for in-band leaves are rights of licences this core does not keep.
-    if license.max_plays.is_some() || !license.roots.is_empty() {
+    // The counter that a licence names is for storing it, which nothing here does. Counted plays,
+    // keys for in-band leaves and keys that rotate are rights of licences this core does not keep:
+    // `rotation` stands in every licence with a key that has a period.
+    if license.max_plays.is_some() || !license.roots.is_empty() || license.rotation.is_some() {
         return Err(Status::NotSupported);
     }
     Ok(())
@@ -142,9 +135,17 @@ fn check<P: Platform>(
 
 /// Refuses a licence that could never be used here.
 fn check_use<P: Platform>(license: &LoadedLicense, parts: &Parts<P>) -> Result<(), Status> {
-    let above = |barrier: Option<Barrier>| barrier.is_some();
-    if !license.keys.is_empty() && license.keys.iter().all(|key| above(key.barrier)) {
-        return Err(Status::LevelTooLow);
+    let barriers = || license.keys.iter().map(|key| key.barrier);
+    if !license.keys.is_empty() && barriers().all(|barrier| barrier.is_some()) {
+        // The smallest change that would open a key is what the host is told.
+        let any = |wanted: fn(Barrier) -> bool| barriers().flatten().any(wanted);
+        return Err(if any(|barrier| barrier == Barrier::Worker) {
+            Status::WorkerRequired
+        } else if any(|barrier| matches!(barrier, Barrier::Level(Some(_)))) {
+            Status::LevelTooLow
+        } else {
+            Status::UseDenied
+        });
     }
     if license.terms.limited() && parts.clock.is_none() {
         return Err(Status::NoTrustedTime);

@@ -2,7 +2,7 @@
 
 use keybearer_crypto::Digest;
 use keybearer_license::{Trust, open_revocation_list};
-use keybearer_wire::body::{Empty, LoadRevocationList};
+use keybearer_wire::body::LoadRevocationList;
 
 use crate::anchor;
 use crate::command::Outcome;
@@ -27,5 +27,5 @@ pub(crate) fn run<P: Platform>(
     let list = open_revocation_list(&core.parts.crypto, &trust, request.list.0)
         .map_err(refusal::of_message)?;
     state.revoke(&mut core.parts, list)?;
-    Ok(Response::answer(&Empty {}))
+    Ok(Response::empty())
 }

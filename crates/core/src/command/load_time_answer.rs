@@ -23,27 +23,28 @@ pub(crate) fn run<P: Platform>(
     let anchor = session.anchor;
     let state = anchor::under(&mut core.states, &mut core.parts, &core.config, &anchor)?;
     let (at, sent, answer) = open(session, &core.parts, state, request.answer.0)?;
-    let denial = match answer.outcome {
+    let response = match answer.outcome {
         TimeOutcome::Time => {
             let mut time = state.time;
             let server = answer.time_anchor.ok_or(Status::RoleMissing)?;
             if !time.answered(Some(server), sent, now) {
                 // It will not come earlier; what it says for the next request is still good.
-                session.pending.remove(at);
+                session.answered(at);
                 session.challenge = Some(answer.next_challenge);
                 return Err(Status::Late);
             }
+            let response = Response::encoded(&TimeLoaded { denial: None })?;
             state.settle_time(&mut core.parts, time)?;
-            None
+            response
         }
-        TimeOutcome::Denied(denial) => Some(denial),
+        TimeOutcome::Denied(denial) => Response::encoded(&TimeLoaded {
+            denial: Some(report::denial(&denial)),
+        })?,
     };
-    session.pending.remove(at);
+    session.answered(at);
     session.challenge = Some(answer.next_challenge);
     core.refresh(now);
-    Ok(Response::answer(&TimeLoaded {
-        denial: denial.as_ref().map(report::denial),
-    }))
+    Ok(response)
 }
 
 /// Finds the request that the answer belongs to and opens it.
@@ -52,13 +53,13 @@ fn open<P: Platform>(
     parts: &Parts<P>,
     state: &AnchorState,
     bytes: &[u8],
-) -> Result<(usize, Option<Moment>, Answer<TimeOutcome>), Status> {
+) -> Result<(u64, Option<Moment>, Answer<TimeOutcome>), Status> {
     let trust = Trust {
         anchor: &session.service.anchor,
         time: state.time.view(),
         revoked: &state.revocation.serials,
     };
-    for (at, pending) in session.pending.iter().enumerate() {
+    for (at, pending) in session.waiting() {
         let PendingKind::Time(request) = &pending.kind else {
             continue;
         };

@@ -1,7 +1,5 @@
 //! `OpenSession`: a licence session towards one service, verified under the device's anchor.
 
-use alloc::vec::Vec;
-
 use keybearer_crypto::Digest;
 use keybearer_license::{AnchorRef, Roles, open_service_info};
 use keybearer_wire::Status;
@@ -21,7 +19,7 @@ pub(crate) fn run<P: Platform>(
     request: OpenSession<'_>,
 ) -> Outcome {
     call.now()?;
-    if core.sessions.is_full() {
+    if core.sessions.is_full_for(call.client) {
         return Err(Status::TooManySessions);
     }
     let anchor = Digest(request.anchor);
@@ -38,14 +36,7 @@ pub(crate) fn run<P: Platform>(
     if !opened.service.claims.roles.contains(Roles::LICENSE) {
         return Err(Status::RoleMissing);
     }
-    let session = core.sessions.open(Session {
-        owner: call.client,
-        anchor,
-        service: opened.service,
-        challenge: Some(opened.info.challenge),
-        pending: Vec::new(),
-        licenses: Vec::new(),
-        sequence: 0,
-    })?;
-    Ok(Response::answer(&SessionOpened { session }))
+    let session = Session::new(call.client, anchor, opened);
+    let session = core.sessions.open(session)?;
+    Ok(Response::session_opened(&SessionOpened { session }))
 }

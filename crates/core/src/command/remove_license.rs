@@ -1,7 +1,7 @@
 //! `RemoveLicense`: erases one licence with its keys.
 
 use keybearer_license::LicenseId;
-use keybearer_wire::body::{Empty, RemoveLicense};
+use keybearer_wire::body::RemoveLicense;
 
 use crate::command::Outcome;
 use crate::core::{Call, Core};
@@ -12,5 +12,5 @@ pub(crate) fn run<P: Platform>(core: &mut Core<P>, call: &Call, request: RemoveL
     core.sessions
         .get(call.client, request.session)?
         .remove(LicenseId(request.license))?;
-    Ok(Response::answer(&Empty {}))
+    Ok(Response::empty())
 }

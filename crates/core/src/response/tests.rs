@@ -1,4 +1,4 @@
-use keybearer_wire::body::{Description, Isolation, Message};
+use keybearer_wire::body::{Description, Empty, Isolation, Message};
 use keybearer_wire::field::{Blob, Text};
 use keybearer_wire::{decode_response, encode_status};
 use proptest::prelude::*;
@@ -23,6 +23,21 @@ proptest! {
             prop_assert_eq!(&*Response::decrypted(&answer), &*encode_answer(&answer).unwrap());
         }
     }
+}
+
+proptest! {
+    #[test]
+    fn a_handles_answer_is_what_the_codec_writes(session: u64) {
+        for session in [session, session % 300, u64::MAX] {
+            let answer = SessionOpened { session };
+            prop_assert_eq!(&*Response::session_opened(&answer), &*encode_answer(&answer).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_empty_answer_is_what_the_codec_writes() {
+    assert_eq!(*Response::empty(), *encode_answer(&Empty {}).unwrap());
 }
 
 #[test]
@@ -59,6 +74,7 @@ fn an_answer_that_cannot_be_encoded_falls_back() {
         application_anchors: false,
     };
     assert_eq!(*Response::answer(&answer), *fallback_response());
+    assert_eq!(Response::encoded(&answer).err(), Some(Status::OutOfMemory));
 }
 
 /// The largest messages the licence room builds go through.

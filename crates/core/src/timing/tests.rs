@@ -21,6 +21,7 @@ fn terms(timing: Timing, first_use: Option<u64>) -> Terms {
         timing,
         issued: UnixTime(1_000),
         first_use: first_use.map(UnixTime),
+        overdue: None,
     }
 }
 

@@ -1,14 +1,16 @@
 //! What a licence demands of the device, and how much a session holds.
 
 use keybearer_core::CounterKind;
-use keybearer_license::{CounterStrength, LicenseKind, RootId, RootKey, Secret};
+use keybearer_license::{
+    CounterStrength, LicenseKind, RootId, RootKey, Rotation, Secret, UnixTime,
+};
 use keybearer_rules::{Level, MinSecurity, SecureMediaPath};
 use keybearer_wire::Status;
 use keybearer_wire::body::{KeyStatus, ReasonField};
 use keybearer_wire::limits::{MAX_KEYS_PER_SESSION, MAX_LICENSES_PER_SESSION};
 
 use super::scenes::{outcome, ready};
-use crate::support::{Device, FakeCounter, Service, cenc_use, key, license, samples, seconds};
+use crate::support::{Device, FakeCounter, NOW, Service, cenc_use, key, license, samples, seconds};
 
 #[test]
 fn a_key_above_this_level_is_not_kept() {
@@ -54,32 +56,32 @@ fn a_key_above_this_level_is_not_kept() {
 fn every_demand_on_the_level_counts() {
     let (mut device, mut service, _) = ready(1);
     type Edit = fn(&mut keybearer_license::KeyUse);
-    let cases: [(Edit, bool); 7] = [
-        (|u| u.lowest_level = Level::Low, true),
-        (|u| u.lowest_level = Level::High, false),
+    let ok = || Ok(vec![KeyStatus::Usable]);
+    let too_low = || Err(Status::LevelTooLow);
+    let cases: [(Edit, Result<Vec<KeyStatus>, Status>); 7] = [
+        (|u| u.lowest_level = Level::Low, ok()),
+        (|u| u.lowest_level = Level::High, too_low()),
         (
             |u| u.policy.min_security = MinSecurity::AtLeast(Level::Low),
-            true,
+            ok(),
         ),
         (
             |u| u.policy.min_security = MinSecurity::AtLeast(Level::Medium),
-            false,
+            too_low(),
         ),
-        (|u| u.policy.min_security = MinSecurity::Deny, false),
+        (
+            |u| u.policy.min_security = MinSecurity::Deny,
+            Err(Status::UseDenied),
+        ),
         (
             |u| u.policy.secure_media_path = SecureMediaPath::Required,
-            false,
+            too_low(),
         ),
-        (|u| u.require_worker = true, false),
+        (|u| u.require_worker = true, Err(Status::WorkerRequired)),
     ];
-    for (at, (edit, fits)) in cases.into_iter().enumerate() {
+    for (at, (edit, expected)) in cases.into_iter().enumerate() {
         let mut usage = cenc_use();
         edit(&mut usage);
-        let expected = if fits {
-            Ok(vec![KeyStatus::Usable])
-        } else {
-            Err(Status::LevelTooLow)
-        };
         let made = license(1, vec![key(7, usage)]);
         assert_eq!(
             outcome(&mut device, &mut service, made),
@@ -115,35 +117,77 @@ fn a_worker_and_a_tee_meet_a_demand_for_a_worker() {
     assert_eq!(loaded.keys[0].reasons.0[0].field, ReasonField::Worker);
 }
 
+/// A counter guards what is stored; a session licence names one at most for those who store it.
 #[test]
-fn a_counter_that_is_not_there_is_not_pretended() {
-    use CounterKind::{Hardware, Software};
-    let cases = [
-        (None, CounterStrength::Software, false),
-        (None, CounterStrength::Hardware, false),
-        (Some(Software), CounterStrength::Software, true),
-        (Some(Software), CounterStrength::Hardware, false),
-        (Some(Hardware), CounterStrength::Hardware, true),
-    ];
-    for (kind, wanted, fits) in cases {
+fn a_session_licence_needs_no_counter() {
+    for kind in [
+        None,
+        Some(CounterKind::Software),
+        Some(CounterKind::Hardware),
+    ] {
         let mut device = Device::with(1, |_, parts| {
             let shared = parts.vault.0.clone();
             parts.counter = kind.map(|kind| FakeCounter { shared, kind });
         });
         let mut service = Service::new(1);
         device.provision(&mut service);
+        for wanted in [CounterStrength::Software, CounterStrength::Hardware] {
+            let mut made = license(1, vec![key(7, cenc_use())]);
+            made.counter = wanted;
+            assert_eq!(
+                outcome(&mut device, &mut service, made),
+                Ok(vec![KeyStatus::Usable]),
+                "{kind:?} {wanted:?}"
+            );
+        }
+    }
+}
+
+/// Rotation erases the keys of past periods; a core that does not must not take such keys.
+#[test]
+fn licences_whose_keys_rotate_are_refused() {
+    let (mut device, mut service, _) = ready(1);
+    let rotation = Rotation {
+        period_index: 4,
+        period_start: UnixTime(NOW),
+        period_seconds: seconds(60).unwrap(),
+    };
+    for period in [None, Some(4)] {
         let mut made = license(1, vec![key(7, cenc_use())]);
-        made.counter = wanted;
-        let expected = if fits {
-            Ok(vec![KeyStatus::Usable])
-        } else {
-            Err(Status::CounterTooWeak)
-        };
+        made.rotation = Some(rotation);
+        made.keys[0].period = period;
         assert_eq!(
             outcome(&mut device, &mut service, made),
-            expected,
-            "{kind:?} {wanted:?}"
+            Err(Status::NotSupported)
         );
+    }
+}
+
+#[test]
+fn what_bars_a_whole_licence_is_told_apart() {
+    type Edit = fn(&mut keybearer_license::KeyUse);
+    const LEVEL: Edit = |u| u.lowest_level = Level::Medium;
+    const WORKER: Edit = |u| u.require_worker = true;
+    const DENY: Edit = |u| u.policy.min_security = MinSecurity::Deny;
+    let cases: [(&[Edit], Status); 6] = [
+        (&[LEVEL], Status::LevelTooLow),
+        (&[WORKER], Status::WorkerRequired),
+        (&[DENY], Status::UseDenied),
+        // What would open the most, with the least change, is named.
+        (&[DENY, LEVEL], Status::LevelTooLow),
+        (&[LEVEL, WORKER], Status::WorkerRequired),
+        (&[DENY, WORKER, DENY], Status::WorkerRequired),
+    ];
+    let (mut device, mut service, _) = ready(1);
+    for (at, (edits, expected)) in cases.into_iter().enumerate() {
+        let keys = (1..).zip(edits).map(|(id, edit)| {
+            let mut usage = cenc_use();
+            edit(&mut usage);
+            key(id, usage)
+        });
+        let made = license(1, keys.collect());
+        let found = outcome(&mut device, &mut service, made);
+        assert_eq!(found, Err(expected), "case {at}");
     }
 }
 

@@ -15,6 +15,7 @@ mod cross_product;
 mod decrypt;
 mod decrypt_checks;
 mod demands;
+mod erased;
 mod failures;
 mod licenses;
 mod limits;

@@ -22,6 +22,7 @@ fn without_reports_only_an_internal_panel_counts() {
     };
     let (host, platform) = (Some(OutputSource::Host), Some(OutputSource::Platform));
     let cases = [
+        (Level::Low, host, [true, false]),
         (Level::Medium, None, [false, false]),
         (Level::Medium, host, [true, false]),
         (Level::Medium, platform, [true, true]),
@@ -31,7 +32,9 @@ fn without_reports_only_an_internal_panel_counts() {
     for (level, panel, usable) in cases {
         let mut device = Device::with(1, |config, _| {
             config.level = level;
-            config.anchors = Anchors::Fixed(vec![anchor].leak());
+            if level > Level::Low {
+                config.anchors = Anchors::Fixed(vec![anchor].leak());
+            }
         });
         device.world.get().panel = panel;
         device.provision(&mut service);
@@ -55,6 +58,13 @@ fn without_reports_only_an_internal_panel_counts() {
             assert_eq!(key.status, KeyStatus::OutputRestricted);
             assert_eq!(key.reasons.0[0].field, ReasonField::Outputs);
         }
+        // A key that is usable because the host says so says that; one that asks nothing does not.
+        let marked = loaded.keys.iter().map(|key| {
+            let fields = key.reasons.0.iter().map(|reason| reason.field);
+            fields.collect::<Vec<_>>() == vec![ReasonField::HostReported]
+        });
+        let by_host = usable[0] && panel == host;
+        assert_eq!(marked.collect::<Vec<_>>(), [by_host, false, false]);
         // A panel that comes and goes takes its keys along.
         let before = device.statuses(session).unwrap().sequence;
         device.world.get().panel = if found[0] { None } else { platform };

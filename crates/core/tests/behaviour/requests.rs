@@ -128,6 +128,69 @@ fn a_service_that_ended_or_was_revoked_meanwhile_gets_no_request() {
 }
 
 #[test]
+fn a_service_whose_issuer_was_revoked_meanwhile_gets_no_request() {
+    let (mut device, mut service, _) = ready(1);
+    let issuer = service.recertify_by_issuer();
+    let session = device.open(&mut service).unwrap();
+    let list = service.revocation_list(1, &[issuer]);
+    assert!(device.request(session, &[[7; 16]]).is_ok());
+    let info = service.info();
+    device.load_list(service.anchor(), &list).unwrap();
+    let fresh = device.request_fresh(session, &[[7; 16]], &info);
+    assert_eq!(fresh, Err(Status::Revoked));
+    let kept = device.open(&mut service);
+    assert_eq!(kept, Err(Status::Revoked));
+    // What the session holds of the service names the issuer too.
+    assert_eq!(device.request(session, &[[7; 16]]), Err(Status::Revoked));
+    assert_eq!(device.time_request(session), Err(Status::Revoked));
+}
+
+/// A superseded certificate names a superseded agreement key: the host cannot bring it back.
+#[test]
+fn a_service_info_older_than_the_sessions_is_refused() {
+    let (mut device, mut service, session) = ready(1);
+    let old = service.info();
+    let newer = Validity {
+        not_before: UnixTime(NOW - 10),
+        not_after: UnixTime(NOW + 10_000),
+    };
+    service.recertify(Roles::LICENSE, newer);
+    let (new, again) = (service.info(), service.info());
+    assert!(device.request_fresh(session, &[[7; 16]], &new).is_ok());
+    assert_eq!(
+        device.request_fresh(session, &[[7; 16]], &old),
+        Err(Status::StaleServiceInfo)
+    );
+    assert!(device.request_fresh(session, &[[7; 16]], &again).is_ok());
+}
+
+/// A service info that came with a refused request has changed neither service nor challenge.
+#[test]
+fn a_refused_request_leaves_service_and_challenge_as_they_were() {
+    let (mut device, mut service, session) = ready(1);
+    device.request(session, &[[7; 16]]).unwrap();
+    let newer = Validity {
+        not_before: UnixTime(NOW - 10),
+        not_after: UnixTime(NOW + 10_000),
+    };
+    let old = service.info();
+    service.recertify(Roles::LICENSE, newer);
+    let info = service.info();
+    let twice = [[7; 16], [7; 16]];
+    assert_eq!(
+        device.request_fresh(session, &twice, &info),
+        Err(Status::Malformed)
+    );
+    // No challenge was taken from it,
+    assert_eq!(
+        device.request(session, &[[7; 16]]),
+        Err(Status::NoChallenge)
+    );
+    // and the certificate before it still counts.
+    assert!(device.request_fresh(session, &[[7; 16]], &old).is_ok());
+}
+
+#[test]
 fn the_oldest_unanswered_request_is_forgotten_first() {
     let (mut device, mut service, session) = ready(1);
     let mut requests = Vec::new();

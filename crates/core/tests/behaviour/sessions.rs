@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use keybearer_wire::Status;
-use keybearer_wire::limits::MAX_SESSIONS;
+use keybearer_wire::limits::{MAX_CLIENTS, MAX_SESSIONS, MAX_SESSIONS_PER_CLIENT};
 use proptest::prelude::*;
 
 use crate::support::{Device, Service, cenc_use, key, license};
@@ -43,7 +43,7 @@ fn stale_foreign_and_invented_handles_name_nothing() {
         refuse_everywhere(&mut device, invented);
     }
     let owner = device.client;
-    device.client = device.core.connect();
+    device.client = device.core.connect().unwrap();
     refuse_everywhere(&mut device, session);
     device.client = owner;
     assert!(device.statuses(session).is_ok());
@@ -64,11 +64,11 @@ fn sessions_are_limited_over_all_clients_and_nobody_loses_one() {
     let mut open = Vec::new();
     for at in 0..MAX_SESSIONS {
         if at % 2 == 0 {
-            device.client = device.core.connect();
+            device.client = device.core.connect().unwrap();
         }
         open.push((device.client, device.open_with(anchor, &info).unwrap()));
     }
-    device.client = device.core.connect();
+    device.client = device.core.connect().unwrap();
     assert_eq!(
         device.open_with(anchor, &info),
         Err(Status::TooManySessions)
@@ -81,13 +81,47 @@ fn sessions_are_limited_over_all_clients_and_nobody_loses_one() {
     device.core.disconnect(open[0].0);
     device.client = open[0].0;
     assert_eq!(device.statuses(open[0].1), Err(Status::UnknownSession));
-    device.client = device.core.connect();
+    device.client = device.core.connect().unwrap();
     assert!(device.open_with(anchor, &info).is_ok());
     assert!(device.open_with(anchor, &info).is_ok());
     assert_eq!(
         device.open_with(anchor, &info),
         Err(Status::TooManySessions)
     );
+}
+
+#[test]
+fn one_client_cannot_take_all_sessions() {
+    let (mut device, mut service) = (Device::new(1), Service::new(1));
+    device.provision(&mut service);
+    let (info, anchor) = (service.info(), service.anchor());
+    let mut first = 0;
+    for _ in 0..MAX_SESSIONS_PER_CLIENT {
+        first = device.open_with(anchor, &info).unwrap();
+    }
+    let refused = Err(Status::TooManySessions);
+    assert_eq!(device.open_with(anchor, &info), refused);
+    let greedy = device.client;
+    device.client = device.core.connect().unwrap();
+    assert!(device.open_with(anchor, &info).is_ok());
+    // Its own places come back to it.
+    device.client = greedy;
+    device.close(first).unwrap();
+    assert!(device.open_with(anchor, &info).is_ok());
+    assert_eq!(device.open_with(anchor, &info), refused);
+    const { assert!(2 * MAX_SESSIONS_PER_CLIENT <= MAX_SESSIONS) };
+}
+
+#[test]
+fn clients_are_limited_and_one_that_goes_makes_room() {
+    let mut device = Device::new(1);
+    let others: Vec<_> = std::iter::from_fn(|| device.core.connect()).collect();
+    assert_eq!(others.len(), MAX_CLIENTS - 1);
+    device.core.disconnect(others[3]);
+    device.core.disconnect(others[3]);
+    let next = device.core.connect().unwrap();
+    assert!(!others.contains(&next) && next != device.client);
+    assert_eq!(device.core.connect(), None);
 }
 
 #[test]
@@ -140,7 +174,7 @@ proptest! {
         let mut model = BTreeMap::new();
         for step in steps {
             match step {
-                Step::Connect => clients.push(device.core.connect()),
+                Step::Connect => clients.extend(device.core.connect()),
                 Step::Disconnect(client) => {
                     let client = clients[client % clients.len()];
                     device.core.disconnect(client);
@@ -150,7 +184,8 @@ proptest! {
                 Step::Open(client) => {
                     device.client = clients[client % clients.len()];
                     let opened = device.open_with(service.anchor(), &info);
-                    if model.len() == MAX_SESSIONS {
+                    let own = model.values().filter(|owner| **owner == device.client).count();
+                    if model.len() == MAX_SESSIONS || own == MAX_SESSIONS_PER_CLIENT {
                         prop_assert_eq!(opened, Err(Status::TooManySessions));
                     } else {
                         let handle = opened.unwrap();

@@ -110,7 +110,7 @@ impl Device {
         };
         edit(&mut config, &mut parts);
         let mut core = Core::new(parts, config.clone()).unwrap();
-        let client = core.connect();
+        let client = core.connect().unwrap();
         Self {
             world,
             core,
@@ -138,7 +138,7 @@ impl Device {
     /// The core starts again; the clock runs on.
     pub fn restart(&mut self) {
         self.core = Core::new(parts(&self.world), self.config.clone()).unwrap();
-        self.client = self.core.connect();
+        self.client = self.core.connect().unwrap();
     }
 
     pub fn advance(&self, millis: u64) {
@@ -293,6 +293,20 @@ impl Device {
         self.request_with(session, &[[7; 16]], |request| {
             request.kind = body::RequestKind::Renew;
             request.license = Some(license);
+        })
+    }
+
+    /// A renewal with a newer service info, for its challenge.
+    pub fn renewal_fresh(
+        &mut self,
+        session: u64,
+        license: [u8; 16],
+        info: &[u8],
+    ) -> Result<Vec<u8>, Status> {
+        self.request_with(session, &[[7; 16]], |request| {
+            request.kind = body::RequestKind::Renew;
+            request.license = Some(license);
+            request.service_info = Some(Blob(info));
         })
     }
 

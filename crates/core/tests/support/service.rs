@@ -7,12 +7,13 @@ use keybearer_crypto::{Crypto, Digest, PrivateKeys, PublicKey, Secret, Signer};
 use keybearer_crypto_soft::{SoftCrypto, SoftSigner};
 use keybearer_license::{
     AnswerHead, CertificateChain, ContentKey, CounterStrength, DebugStatus, Denial, DenialReason,
-    DeviceClaims, IvKind, KeyId, KeyUse, License, LicenseId, LicenseKind, OpenedLicense,
-    PolicyOrigin, PolicySource, RevocationList, RevokedSerials, Roles, Scheme, Serial,
-    ServiceClaims, ServiceId, ServiceIdentity, ServiceInfo, ServiceKeys, TimeView, Timing,
-    TrackType, Trust, UnixTime, Validity, anchor_digest, issue_device, issue_service,
-    make_challenge, open_license_request, open_provision_request, open_time_request, seal_denial,
-    seal_license, seal_provision_answer, seal_service_info, seal_time_answer, sign_revocation_list,
+    DeviceClaims, IssuerClaims, Issues, IvKind, KeyId, KeyUse, License, LicenseId, LicenseKind,
+    OpenedLicense, PolicyOrigin, PolicySource, RevocationList, RevokedSerials, Roles, Scheme,
+    Serial, ServiceClaims, ServiceId, ServiceIdentity, ServiceInfo, ServiceKeys, TimeView, Timing,
+    TrackType, Trust, UnixTime, Validity, anchor_digest, issue_device, issue_issuer, issue_service,
+    make_challenge, open_license_request, open_provision_request, open_time_request, peek_service,
+    seal_denial, seal_license, seal_provision_answer, seal_service_info, seal_time_answer,
+    sign_revocation_list,
 };
 use keybearer_rules::{Level, OutputPolicy};
 
@@ -119,6 +120,29 @@ impl Service {
             leaf,
             issuers: Vec::new(),
         };
+    }
+
+    /// Gets its certificate from an issuer under the anchor instead, and returns that one's serial.
+    pub fn recertify_by_issuer(&mut self) -> Serial {
+        let (key, signing_key) = SoftCrypto.generate(&mut self.rng).unwrap();
+        let (validity, serial) = (self.validity, Serial::random(&mut self.rng).unwrap());
+        let issuer = IssuerClaims {
+            name: ServiceId::new("issuer.example").unwrap(),
+            signing_key,
+            issues: Issues::SERVICES,
+            roles: Roles::ALL,
+            validity,
+            serial,
+        };
+        let top = issue_issuer(&SoftCrypto, &mut self.ca(), &issuer).unwrap();
+        let claims = peek_service(&self.chain.leaf).unwrap();
+        let leaf = issue_service(&SoftCrypto, &mut SoftSigner::new(key).unwrap(), &claims).unwrap();
+        self.digest = SoftCrypto.sha256(&[&leaf]);
+        self.chain = CertificateChain {
+            leaf,
+            issuers: vec![top],
+        };
+        serial
     }
 
     fn ca(&self) -> SoftSigner {
