@@ -137,6 +137,14 @@ fn owned(text: &str, max: usize) -> Result<String, Cbor> {
     Ok(owned)
 }
 
+/// As [`owned`], for a name that a caller gives.
+fn named(name: &str, max: usize) -> Result<String, LicenseError> {
+    owned(name, max).map_err(|error| match error {
+        Cbor::Memory => LicenseError::Memory,
+        _ => LicenseError::Invalid,
+    })
+}
+
 /// Reads a printable text of at most `max` bytes.
 pub(crate) fn decode_text(d: &mut Decoder<'_>, max: usize) -> Result<String, Cbor> {
     owned(d.text(max)?, max)
@@ -161,13 +169,17 @@ impl HardwareModel {
     /// Checks and wraps a name.
     ///
     /// # Errors
-    /// [`LicenseError::Invalid`] for an empty, long or unprintable name.
+    /// [`LicenseError::Invalid`] for an empty, long or unprintable name; [`LicenseError::Memory`].
     pub fn new(name: &str) -> Result<Self, LicenseError> {
-        if printable(name, MAX_HARDWARE_MODEL) {
-            Ok(Self(name.into()))
-        } else {
-            Err(LicenseError::Invalid)
-        }
+        named(name, MAX_HARDWARE_MODEL).map(Self)
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    /// [`LicenseError::Memory`].
+    pub fn copied(&self) -> Result<Self, LicenseError> {
+        Self::new(&self.0)
     }
 
     /// The name.
@@ -198,13 +210,17 @@ impl ServiceId {
     /// Checks and wraps a name.
     ///
     /// # Errors
-    /// [`LicenseError::Invalid`] for an empty, long or unprintable name.
+    /// [`LicenseError::Invalid`] for an empty, long or unprintable name; [`LicenseError::Memory`].
     pub fn new(name: &str) -> Result<Self, LicenseError> {
-        if printable(name, MAX_TEXT) {
-            Ok(Self(name.into()))
-        } else {
-            Err(LicenseError::Invalid)
-        }
+        named(name, MAX_TEXT).map(Self)
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    /// [`LicenseError::Memory`].
+    pub fn copied(&self) -> Result<Self, LicenseError> {
+        Self::new(&self.0)
     }
 
     /// The name.

@@ -14,7 +14,7 @@ use crate::message::MessageType;
 use crate::registry::{alg, claim, header};
 
 /// The one protocol version. Version 2 will be the hybrid suite.
-pub(crate) const PROTOCOL_VERSION: u64 = 1;
+pub const PROTOCOL_VERSION: u64 = 1;
 
 /// Bytes the structure adds around a payload and a chain: heads, type, signature.
 const OVERHEAD: usize = 512;

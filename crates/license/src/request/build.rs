@@ -165,7 +165,7 @@ fn build<B: Body, C: PrivateKeys + ?Sized>(
         Pending {
             exchange,
             agreement,
-            service: service.clone(),
+            service: service.copied()?,
         },
     ))
 }
