@@ -6,14 +6,15 @@ use alloc::vec::Vec;
 use keybearer_cbor::{Decoder, Error as Cbor, decode, encode};
 use keybearer_crypto::{Digest, PublicKey};
 use keybearer_license::{
-    CertificateChain, HardwareModel, MAX_CHAIN_BYTES, MAX_REVOKED, RevocationList, RevokedSerials,
-    Serial, UnixTime, peek_device,
+    CertificateChain, DebugStatus, HardwareModel, LicenseError, MAX_CHAIN_BYTES, MAX_REVOKED,
+    RevocationList, RevokedSerials, Serial, UnixTime, Validity, peek_device,
 };
 use keybearer_rules::Level;
 use keybearer_wire::Status;
 
 use crate::config::Config;
-use crate::platform::{Identity, Parts, Platform, PlatformError, SlotKind};
+use crate::floor::{self, Floor};
+use crate::platform::{Identity, Parts, Platform, PlatformError, Slot, SlotKind, Vault};
 use crate::refusal;
 use crate::seal;
 use crate::time::{Interval, SealedTime, TrustedTime};
@@ -32,6 +33,10 @@ pub(crate) struct Certificate {
     pub(crate) root: PublicKey,
     pub(crate) chain: CertificateChain,
     pub(crate) model: HardwareModel,
+    level: Level,
+    debug: DebugStatus,
+    validity: Validity,
+    serial: Serial,
 }
 
 /// The newest revocation list seen.
@@ -51,10 +56,23 @@ pub(crate) struct AnchorState {
 
 impl AnchorState {
     fn load<P: Platform>(parts: &mut Parts<P>, anchor: &Digest) -> Result<Self, PlatformError> {
+        let floor = seal::load(parts, anchor, SlotKind::Floor, floor::MAX_RECORD)?;
+        // Before anything else is read: a newer core may have written it by other rules.
+        let (raise, known) = match floor {
+            Some(bytes) => (Floor::from_record(&bytes)?.pass()?, true),
+            None => (Some(Floor::RUNNING), false),
+        };
         let mut record = |kind, cap| seal::load(parts, anchor, kind, cap);
         let certificate = record(SlotKind::Certificate, MAX_CERTIFICATE_RECORD)?;
         let time = record(SlotKind::Time, MAX_TIME_RECORD)?;
         let revocation = record(SlotKind::Revocation, MAX_REVOCATION_RECORD)?;
+        // The floor is written before all else, so without one nothing else can honestly be there.
+        if !known && (certificate.is_some() || time.is_some() || revocation.is_some()) {
+            return Err(PlatformError::Damaged);
+        }
+        if let Some(floor) = raise {
+            seal::store(parts, anchor, SlotKind::Floor, floor.to_record()?)?;
+        }
         Ok(Self {
             anchor: *anchor,
             certificate: certificate
@@ -74,6 +92,26 @@ impl AnchorState {
     /// [`Status::NotProvisioned`].
     pub(crate) fn certificate(&self) -> Result<&Certificate, Status> {
         self.certificate.as_ref().ok_or(Status::NotProvisioned)
+    }
+
+    /// Tests whether a certificate of this level may take the place of the one held: not while that
+    /// one counts and is of a higher level, or of a device that is no development build. Any client
+    /// may provision the device, and none shall take from the others what it was certified for.
+    ///
+    /// # Errors
+    /// [`Status::LowerLevel`].
+    pub(crate) fn check_replacement(&self, level: Level, debug: DebugStatus) -> Result<(), Status> {
+        let rank = |level, debug: DebugStatus| (level, !debug.is_debug());
+        match &self.certificate {
+            Some(held)
+                if self.time.allows(&held.validity)
+                    && !self.revocation.serials.contains(&held.serial)
+                    && rank(level, debug) < rank(held.level, held.debug) =>
+            {
+                Err(Status::LowerLevel)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Keeps a certificate, sealed first.
@@ -115,7 +153,8 @@ impl AnchorState {
         Ok(())
     }
 
-    /// Keeps a newer revocation list, sealed first.
+    /// Keeps a newer revocation list, sealed first. A list of the number held must name the same
+    /// serials; signed again, it can only put off when the next one is due.
     ///
     /// # Errors
     /// [`Status::StaleRevocationList`]; those of the platform. The former list then stays.
@@ -126,6 +165,17 @@ impl AnchorState {
     ) -> Result<(), Status> {
         if list.number < self.revocation.number {
             return Err(Status::StaleRevocationList);
+        }
+        if let Some(due) = self.revocation.next_update
+            && list.number == self.revocation.number
+        {
+            // Both are in ascending order.
+            if list.serials != self.revocation.serials.serials() {
+                return Err(Status::StaleRevocationList);
+            }
+            if list.next_update <= due {
+                return Ok(());
+            }
         }
         let record = revocation_record(&list)?;
         let revocation = Revocation {
@@ -163,13 +213,18 @@ impl Certificate {
     /// Takes a chain whose leaf has been verified.
     ///
     /// # Errors
-    /// [`PlatformError::Storage`] when the leaf is not a device certificate.
+    /// [`PlatformError::Damaged`] when the leaf is not a device certificate;
+    /// [`PlatformError::Memory`].
     pub(crate) fn new(root: PublicKey, chain: CertificateChain) -> Result<Self, PlatformError> {
-        let claims = peek_device(&chain.leaf).map_err(|_| PlatformError::Storage)?;
+        let claims = peek_device(&chain.leaf).map_err(message_error)?;
         Ok(Self {
             root,
             chain,
             model: claims.model,
+            level: claims.highest_level,
+            debug: claims.debug,
+            validity: claims.validity,
+            serial: claims.serial,
         })
     }
 
@@ -195,7 +250,7 @@ impl Certificate {
             })
         })
         .map_err(record_error)?;
-        let chain = CertificateChain::from_bytes(chain).map_err(|_| PlatformError::Storage)?;
+        let chain = CertificateChain::from_bytes(chain).map_err(message_error)?;
         Self::new(root, chain)
     }
 }
@@ -223,12 +278,15 @@ impl Revocation {
         })
         .map_err(record_error)?;
         let (serials, []) = serials.as_chunks::<16>() else {
-            return Err(PlatformError::Storage);
+            return Err(PlatformError::Damaged);
         };
-        let serials = serials.iter().map(|serial| Serial(*serial)).collect();
+        let mut list = Vec::new();
+        list.try_reserve_exact(serials.len())
+            .map_err(|_| PlatformError::Memory)?;
+        list.extend(serials.iter().map(|serial| Serial(*serial)));
         Ok(Self {
             number,
-            serials: RevokedSerials::from_serials(serials).map_err(|_| PlatformError::Storage)?,
+            serials: RevokedSerials::from_serials(list).map_err(|_| PlatformError::Damaged)?,
             next_update: Some(next_update),
         })
     }
@@ -264,17 +322,66 @@ fn read_time(bytes: &[u8]) -> Result<SealedTime, PlatformError> {
     .map_err(record_error)
 }
 
-/// A sealed record that does not read is another version's: nothing may be assumed of it.
-fn record_error(error: Cbor) -> PlatformError {
+/// A sealed record that does not read as this version writes it: nothing may be assumed of it.
+pub(crate) fn record_error(error: Cbor) -> PlatformError {
     match error {
         Cbor::Memory => PlatformError::Memory,
-        _ => PlatformError::Storage,
+        _ => PlatformError::Damaged,
     }
+}
+
+/// The same for a certificate in it.
+fn message_error(error: LicenseError) -> PlatformError {
+    match error {
+        LicenseError::Memory => PlatformError::Memory,
+        _ => PlatformError::Damaged,
+    }
+}
+
+/// The slots of what is sealed under an anchor's identity.
+const SEALED: [SlotKind; 4] = [
+    SlotKind::Certificate,
+    SlotKind::Revocation,
+    SlotKind::Time,
+    SlotKind::Floor,
+];
+
+/// Makes the device's identity under an anchor, unless there is one.
+///
+/// What an erased one left behind goes first: it would not open under the new key, and the device
+/// could not be used under the anchor.
+///
+/// # Errors
+/// Those of the platform.
+pub(crate) fn create_identity<P: Platform>(
+    parts: &mut Parts<P>,
+    anchor: &Digest,
+) -> Result<PublicKey, PlatformError> {
+    if let Some(key) = parts.identity.public_key(anchor)? {
+        return Ok(key);
+    }
+    clear(parts, anchor)?;
+    parts.identity.create(anchor)
+}
+
+/// Removes what is sealed under an anchor.
+///
+/// # Errors
+/// Those of the platform.
+pub(crate) fn clear<P: Platform>(
+    parts: &mut Parts<P>,
+    anchor: &Digest,
+) -> Result<(), PlatformError> {
+    for kind in SEALED {
+        parts.vault.remove(&Slot::under(kind, anchor))?;
+    }
+    Ok(())
 }
 
 /// The state under an anchor, read from the vault if it is not in memory yet.
 ///
 /// # Errors
+/// [`Status::UnsupportedVersion`] when a newer core wrote it, [`Status::DamagedRecord`];
 /// [`Status::UnknownAnchor`] when the anchor is not permitted, [`Status::NotProvisioned`] when no
 /// identity exists under it; those of the platform.
 pub(crate) fn under<'s, P: Platform>(
@@ -306,3 +413,6 @@ pub(crate) fn time_under(states: &[AnchorState], anchor: &Digest) -> Option<Inte
         .time
         .known()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,6 @@
 //! written as they are, so the vault must be storage that only the trusted side can read. They are
 //! read for each use and wiped after it; nothing of them stays in memory.
 
-use alloc::vec::Vec;
-
 use keybearer_crypto::{
     CryptoError, Digest, Label, PrivateKeys, PublicKey, Rng, Secret, Signature, Signer,
 };
@@ -22,6 +20,8 @@ const VERSION: u8 = 1;
 const IDENTITY_RECORD: usize = 65;
 /// Bytes of the anchor list at most: version and digests.
 const LIST_RECORD: usize = 1_usize.saturating_add(MAX_ANCHORS.saturating_mul(32));
+/// Parts of a derivation's context at most; the core names two.
+const MAX_CONTEXT: usize = 4;
 /// The list is one record for the whole device.
 const LIST: Slot = Slot {
     kind: SlotKind::Anchors,
@@ -58,10 +58,10 @@ impl<V: Vault, R: Rng, C: PrivateKeys> StoredIdentity<V, R, C> {
         };
         let record = Zeroizing::new(record);
         let Some((&VERSION, halves)) = record.split_first() else {
-            return Err(PlatformError::Storage);
+            return Err(PlatformError::Damaged);
         };
         let ([signing, device], []) = halves.as_chunks::<32>() else {
-            return Err(PlatformError::Storage);
+            return Err(PlatformError::Damaged);
         };
         Ok(Some(Keys {
             signing: Secret::copied_from(signing),
@@ -69,24 +69,64 @@ impl<V: Vault, R: Rng, C: PrivateKeys> StoredIdentity<V, R, C> {
         }))
     }
 
-    fn listed(&mut self) -> Result<Vec<[u8; 32]>, PlatformError> {
+    fn listed(&mut self) -> Result<List, PlatformError> {
+        let mut list = List::default();
         let Some(record) = self.vault.load(&LIST, LIST_RECORD)? else {
-            return Ok(Vec::new());
+            return Ok(list);
         };
         let Some((&VERSION, digests)) = record.split_first() else {
-            return Err(PlatformError::Storage);
+            return Err(PlatformError::Damaged);
         };
-        match digests.as_chunks::<32>() {
-            (digests, []) => Ok(digests.to_vec()),
-            _ => Err(PlatformError::Storage),
+        let (digests, []) = digests.as_chunks::<32>() else {
+            return Err(PlatformError::Damaged);
+        };
+        for digest in digests {
+            list.push(*digest).map_err(|_| PlatformError::Damaged)?;
         }
+        Ok(list)
     }
 
-    fn store_list(&mut self, list: &[[u8; 32]]) -> Result<(), PlatformError> {
-        let mut record = Vec::with_capacity(LIST_RECORD);
-        record.push(VERSION);
-        record.extend_from_slice(list.as_flattened());
-        self.vault.store(&LIST, &record)
+    fn store_list(&mut self, list: &List) -> Result<(), PlatformError> {
+        let mut record = [VERSION; LIST_RECORD];
+        let digests = list.digests().as_flattened();
+        let end = digests.len().saturating_add(1);
+        let record = record.get_mut(..end).ok_or(PlatformError::Full)?;
+        if let Some((_, room)) = record.split_first_mut() {
+            room.copy_from_slice(digests);
+        }
+        self.vault.store(&LIST, record)
+    }
+}
+
+/// The anchors that identities exist under, at most [`MAX_ANCHORS`].
+#[derive(Default)]
+struct List {
+    digests: [[u8; 32]; MAX_ANCHORS],
+    len: usize,
+}
+
+impl List {
+    fn digests(&self) -> &[[u8; 32]] {
+        self.digests.get(..self.len).unwrap_or_default()
+    }
+
+    fn push(&mut self, digest: [u8; 32]) -> Result<(), PlatformError> {
+        *self.digests.get_mut(self.len).ok_or(PlatformError::Full)? = digest;
+        self.len = self.len.saturating_add(1);
+        Ok(())
+    }
+
+    /// Forgets a digest; false when it was not there. The last one takes its place.
+    fn remove(&mut self, digest: &[u8; 32]) -> bool {
+        let last = self.len.saturating_sub(1);
+        match self.digests().iter().position(|listed| listed == digest) {
+            Some(at) => {
+                self.digests.swap(at, last);
+                self.len = last;
+                true
+            }
+            None => false,
+        }
     }
 }
 
@@ -106,22 +146,20 @@ impl<V: Vault, R: Rng, C: PrivateKeys> Identity for StoredIdentity<V, R, C> {
             return Ok(public);
         }
         let mut list = self.listed()?;
-        if !list.contains(&anchor.0) {
-            if list.len() >= MAX_ANCHORS {
-                return Err(PlatformError::Full);
-            }
-            list.push(anchor.0);
+        if !list.digests().contains(&anchor.0) {
+            list.push(anchor.0)?;
             self.store_list(&list)?;
         }
         let (signing, public) = self.crypto.generate(&mut self.rng).map_err(key_error)?;
         let rng = &mut self.rng;
         let device = Secret::<32>::try_filled(|bytes| rng.fill(bytes)).map_err(key_error)?;
-        let mut record = Zeroizing::new(Vec::with_capacity(IDENTITY_RECORD));
-        record.push(VERSION);
-        record.extend_from_slice(signing.expose());
-        record.extend_from_slice(device.expose());
+        let mut record = Zeroizing::new([VERSION; IDENTITY_RECORD]);
+        let (_, halves) = record.split_at_mut(1);
+        for (half, key) in halves.as_chunks_mut().0.iter_mut().zip([&signing, &device]) {
+            *half = *key.expose();
+        }
         self.vault
-            .store(&Slot::under(SlotKind::Identity, anchor), &record)?;
+            .store(&Slot::under(SlotKind::Identity, anchor), &*record)?;
         Ok(public)
     }
 
@@ -138,14 +176,17 @@ impl<V: Vault, R: Rng, C: PrivateKeys> Identity for StoredIdentity<V, R, C> {
     ) -> Result<Secret<32>, PlatformError> {
         let keys = self.keys(anchor)?.ok_or(PlatformError::Key)?;
         // Each part carries its length, so that no two contexts run together into the same bytes.
-        let mut lengths = Vec::with_capacity(context.len());
-        for part in context {
-            lengths.push(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        let mut lengths = [[0; 8]; MAX_CONTEXT];
+        let mut info: [&[u8]; 2 * MAX_CONTEXT] = [&[]; 2 * MAX_CONTEXT];
+        if context.len() > MAX_CONTEXT {
+            return Err(PlatformError::Key);
         }
-        let mut info: Vec<&[u8]> = Vec::with_capacity(context.len().saturating_mul(2));
-        for (length, part) in lengths.iter().zip(context) {
-            info.push(length);
-            info.push(part);
+        for (length, part) in lengths.iter_mut().zip(context) {
+            *length = u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes();
+        }
+        let pairs = info.as_chunks_mut::<2>().0.iter_mut();
+        for (pair, (length, part)) in pairs.zip(lengths.iter().zip(context)) {
+            *pair = [length, part];
         }
         Ok(self.crypto.hkdf_sha256(label.bytes(), &keys.device, &info))
     }
@@ -154,9 +195,7 @@ impl<V: Vault, R: Rng, C: PrivateKeys> Identity for StoredIdentity<V, R, C> {
         self.vault
             .remove(&Slot::under(SlotKind::Identity, anchor))?;
         let mut list = self.listed()?;
-        let before = list.len();
-        list.retain(|listed| *listed != anchor.0);
-        if list.len() == before {
+        if !list.remove(&anchor.0) {
             return Ok(());
         }
         self.store_list(&list)

@@ -11,6 +11,16 @@
 //!   what this core does not do: stored licences, counted plays, in-band roots, rotation.
 //! * Nothing of a sample is touched before everything about the call has been checked.
 //!
+//! Limits, stated openly:
+//!
+//! * Any client of the core may provision the device and erase its identity, for all clients: the
+//!   core knows its clients apart but not who they are. A certificate that counts is not replaced by
+//!   one of a lower level, but an erased identity is gone, and at Medium and High the next one needs
+//!   a factory token of its own. Who may open a session of the trusted application is the platform's
+//!   to restrict.
+//! * Without a counter that hardware keeps, storage put back as a whole is not noticed: floors of
+//!   revocation, time and version go back with it.
+//!
 //! Distrusts: the host (every request byte, every service message it carries, its media memory,
 //! its wall clock, the storage), other clients of the same core, and services beyond what their
 //! certificates under a permitted anchor say.
@@ -58,6 +68,7 @@ mod command;
 mod config;
 mod core;
 mod evidence;
+mod floor;
 mod identity;
 mod license;
 mod media;

@@ -31,6 +31,12 @@ pub enum PlatformError {
     /// Memory could not be had.
     #[error("the platform is out of memory")]
     Memory,
+    /// A record is there and is not what was stored.
+    #[error("a record in the platform's storage is damaged")]
+    Damaged,
+    /// A record was written by a newer core, or for a newer protocol.
+    #[error("a record in the platform's storage is of a newer version")]
+    Version,
 }
 
 /// The types that make up a platform. Implemented by a marker type, never constructed.
@@ -106,6 +112,8 @@ pub enum SlotKind {
     Time = 4,
     /// Newest revocation list under an anchor.
     Revocation = 5,
+    /// Lowest versions of core and protocol that may go on with the records under an anchor.
+    Floor = 6,
 }
 
 /// Name of one record in the vault.
@@ -145,6 +153,7 @@ impl SlotKind {
             Self::Certificate => 3,
             Self::Time => 4,
             Self::Revocation => 5,
+            Self::Floor => 6,
         }
     }
 }
@@ -155,7 +164,8 @@ pub trait Vault {
     /// Reads a record; `None` when the slot is empty.
     ///
     /// # Errors
-    /// [`PlatformError::Storage`], also for a record of more than `cap` bytes, which is not read;
+    /// [`PlatformError::Storage`]; [`PlatformError::Damaged`] for a record that the storage itself
+    /// finds damaged, and for one of more than `cap` bytes, which is not read;
     /// [`PlatformError::Memory`].
     fn load(&mut self, slot: &Slot, cap: usize) -> Result<Option<Vec<u8>>, PlatformError>;
 
@@ -227,7 +237,8 @@ pub trait Identity {
     /// device's identifier, its boot identity, the key that seals its records.
     ///
     /// # Errors
-    /// [`PlatformError::Key`] when there is no identity under the anchor.
+    /// [`PlatformError::Key`] when there is no identity under the anchor, or for a context of more
+    /// than four parts.
     fn derive(
         &mut self,
         anchor: &Digest,

@@ -26,6 +26,17 @@ pub(crate) struct PendingProvisioning {
 pub(crate) struct Provisionings(Vec<PendingProvisioning>);
 
 impl Provisionings {
+    /// Tests that [`Self::insert`] has a place for a request, and takes the memory for it.
+    ///
+    /// # Errors
+    /// As [`Self::insert`]; [`Status::OutOfMemory`].
+    pub(crate) fn make_room(&mut self, client: ClientId, anchor: &Digest) -> Result<(), Status> {
+        if self.0.len() >= MAX_ANCHORS && self.get(client, anchor).is_err() {
+            return Err(Status::LimitExceeded);
+        }
+        self.0.try_reserve(1).map_err(|_| Status::OutOfMemory)
+    }
+
     /// Keeps a request; the client's former one under the anchor is forgotten.
     ///
     /// # Errors

@@ -10,6 +10,8 @@ impl From<PlatformError> for Status {
         match error {
             PlatformError::Memory => Self::OutOfMemory,
             PlatformError::Full => Self::LimitExceeded,
+            PlatformError::Damaged => Self::DamagedRecord,
+            PlatformError::Version => Self::UnsupportedVersion,
             _ => Self::Platform,
         }
     }
@@ -41,6 +43,14 @@ pub(crate) fn of_message(error: LicenseError) -> Status {
         LicenseError::Random | LicenseError::Key => Status::Platform,
         LicenseError::Memory => Status::OutOfMemory,
         _ => Status::BadMessage,
+    }
+}
+
+/// The status for a part of the host's request that does not read.
+pub(crate) fn of_part(error: LicenseError) -> Status {
+    match error {
+        LicenseError::Memory => Status::OutOfMemory,
+        _ => Status::Malformed,
     }
 }
 

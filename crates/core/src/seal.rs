@@ -1,14 +1,15 @@
 //! Records that the core keeps in the vault, sealed: the host may read, keep, swap or restore
 //! them, but neither understand nor alter one.
 //!
-//! A record is `version | nonce | ciphertext and tag`. The key is the device's own under the
-//! anchor, the nonce random, and version and slot are authenticated with it: a record from another
-//! slot, another anchor or another device does not open. Replacing a record by an older one of the
+//! A record is `version | nonce | ciphertext and tag`. The key is derived from the device's secret
+//! under the anchor for one slot and one version of the format, the nonce is random, and version and
+//! slot are authenticated with it: a record from another slot, another anchor or another device does
+//! not open. Replacing a record by an older one of the
 //! same slot is not noticed here; only a counter can.
 
 use alloc::vec::Vec;
 
-use keybearer_crypto::{Crypto, CryptoError, Digest, Label, Nonce, Rng};
+use keybearer_crypto::{Crypto, CryptoError, Digest, Label, Nonce, Rng, Secret};
 
 use crate::platform::{Identity, Parts, Platform, PlatformError, Slot, SlotKind, Vault};
 
@@ -30,7 +31,7 @@ pub(crate) fn store<P: Platform>(
     mut plain: Vec<u8>,
 ) -> Result<(), PlatformError> {
     let slot = Slot::under(kind, anchor);
-    let key = parts.identity.derive(anchor, Label::Vault, &[])?;
+    let key = key(parts, anchor, &slot)?;
     let mut nonce = Nonce([0; 12]);
     parts
         .rng
@@ -53,7 +54,8 @@ pub(crate) fn store<P: Platform>(
 /// Loads and opens a record whose plaintext has at most `cap` bytes; `None` for an empty slot.
 ///
 /// # Errors
-/// [`PlatformError::Storage`] for a record that does not open; those of the platform.
+/// [`PlatformError::Damaged`] for a record that does not open, [`PlatformError::Version`] for one of
+/// a later format; those of the platform.
 pub(crate) fn load<P: Platform>(
     parts: &mut Parts<P>,
     anchor: &Digest,
@@ -64,17 +66,30 @@ pub(crate) fn load<P: Platform>(
     let Some(mut record) = parts.vault.load(&slot, cap.saturating_add(OVERHEAD))? else {
         return Ok(None);
     };
-    let Some((&[VERSION, ref nonce @ ..], _)) = record.split_first_chunk::<HEAD>() else {
-        return Err(PlatformError::Storage);
+    let nonce = match record.split_first_chunk::<HEAD>() {
+        Some((&[VERSION, ref nonce @ ..], _)) => nonce,
+        // The byte is not authenticated yet. Who changes it only fools himself: nothing opens.
+        Some((&[version, ..], _)) if version > VERSION => return Err(PlatformError::Version),
+        _ => return Err(PlatformError::Damaged),
     };
     let nonce = Nonce(*nonce);
     record.drain(..HEAD);
-    let key = parts.identity.derive(anchor, Label::Vault, &[])?;
+    let key = key(parts, anchor, &slot)?;
     parts
         .crypto
         .open(&key, &nonce, &aad(&slot), &mut record)
         .map_err(seal_error)?;
     Ok(Some(record))
+}
+
+/// The key of one slot in this format.
+fn key<P: Platform>(
+    parts: &mut Parts<P>,
+    anchor: &Digest,
+    slot: &Slot,
+) -> Result<Secret<32>, PlatformError> {
+    let context: [&[u8]; 2] = [&slot.object_id(), &[VERSION]];
+    parts.identity.derive(anchor, Label::Vault, &context)
 }
 
 /// What is authenticated beside the content: format and slot.
@@ -88,7 +103,7 @@ fn aad(slot: &Slot) -> [u8; 34] {
 fn seal_error(error: CryptoError) -> PlatformError {
     match error {
         CryptoError::Memory => PlatformError::Memory,
-        _ => PlatformError::Storage,
+        _ => PlatformError::Damaged,
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn run<P: Platform>(
     if !core.config.permits(&anchor) {
         return Err(Status::UnknownAnchor);
     }
-    let model = HardwareModel::new(request.model.0).map_err(|_| Status::Malformed)?;
+    let model = HardwareModel::new(request.model.0).map_err(refusal::of_part)?;
     let token = match request.token_kind {
         TokenKind::Enrollment => ProvisionToken::Enrolment(copied(request.token.0)?),
         TokenKind::Factory => ProvisionToken::Factory(copied(request.token.0)?),
@@ -64,7 +64,9 @@ pub(crate) fn run<P: Platform>(
     if !opened.service.claims.roles.contains(Roles::PROVISIONING) {
         return Err(Status::RoleMissing);
     }
-    core.parts.identity.create(&anchor)?;
+    // A key is durable: none is made for a request that could not be kept.
+    core.provisionings.make_room(call.client, &anchor)?;
+    anchor::create_identity(&mut core.parts, &anchor)?;
     let state = anchor::under(&mut core.states, &mut core.parts, &core.config, &anchor)?;
     let anchored = state.time.known().is_some();
     let parts = &mut core.parts;
@@ -85,6 +87,9 @@ pub(crate) fn run<P: Platform>(
         &wanted,
     )
     .map_err(refusal::of_request)?;
+    let response = Response::encoded(&Message {
+        bytes: Blob(&message),
+    })?;
     core.provisionings.insert(PendingProvisioning {
         client: call.client,
         anchor,
@@ -92,7 +97,5 @@ pub(crate) fn run<P: Platform>(
         request: pending,
         sent: now,
     })?;
-    Ok(Response::answer(&Message {
-        bytes: Blob(&message),
-    }))
+    Ok(response)
 }

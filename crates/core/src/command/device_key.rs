@@ -1,4 +1,9 @@
 //! `DeviceKey`: the digest of the device's key under an anchor, as a factory token names it.
+//!
+//! Under an anchor that the build names the key is made if there is none: a factory asks before
+//! anything else happens. Where the application names the anchors a key is only shown. It is durable
+//! and there is room for few, so it is made once a service has proved itself under the anchor
+//! ([`super::begin_provisioning`]), not for whatever 32 bytes somebody types.
 
 use keybearer_crypto::Digest;
 use keybearer_license::key_digest;
@@ -7,6 +12,7 @@ use keybearer_wire::body::{DeviceKey, DeviceKeyAnswer};
 
 use crate::anchor;
 use crate::command::Outcome;
+use crate::config::Anchors;
 use crate::core::{Call, Core};
 use crate::platform::{Identity, Platform};
 use crate::refusal;
@@ -17,7 +23,14 @@ pub(crate) fn run<P: Platform>(core: &mut Core<P>, _call: &Call, request: Device
     if !core.config.permits(&anchor) {
         return Err(Status::UnknownAnchor);
     }
-    let key = core.parts.identity.create(&anchor)?;
+    let key = match core.config.anchors {
+        Anchors::Fixed(_) => anchor::create_identity(&mut core.parts, &anchor)?,
+        Anchors::Application => core
+            .parts
+            .identity
+            .public_key(&anchor)?
+            .ok_or(Status::NotProvisioned)?,
+    };
     let digest = key_digest(&core.parts.crypto, &key).map_err(refusal::of_message)?;
     let state = anchor::under(&mut core.states, &mut core.parts, &core.config, &anchor)?;
     Ok(Response::answer(&DeviceKeyAnswer {

@@ -35,25 +35,34 @@ pub(crate) fn run<P: Platform>(
         request.answer.0,
     )
     .map_err(refusal::of_message)?;
+    if let ProvisionOutcome::Provisioned { device, .. } = &answer.outcome {
+        state.check_replacement(device.claims.highest_level, device.claims.debug)?;
+    }
     let mut time = state.time;
     time.answered(answer.time_anchor, sent, now);
-    state.settle_time(&mut core.parts, time)?;
-    let response = match answer.outcome {
+    let (certificate, response) = match answer.outcome {
         ProvisionOutcome::Provisioned { chain, device } => {
-            state.certify(&mut core.parts, Certificate::new(root, chain)?)?;
-            Response::answer(&ProvisioningFinished {
+            let response = Response::encoded(&ProvisioningFinished {
                 certified: Some(Provisioned {
                     level: device.claims.highest_level.code(),
                     debug: device.claims.debug.is_debug(),
                 }),
                 denial: None,
-            })
+            })?;
+            (Some(Certificate::new(root, chain)?), response)
         }
-        ProvisionOutcome::Denied(denial) => Response::answer(&ProvisioningFinished {
-            certified: None,
-            denial: Some(report::denial(&denial)),
-        }),
+        ProvisionOutcome::Denied(denial) => {
+            let response = Response::encoded(&ProvisioningFinished {
+                certified: None,
+                denial: Some(report::denial(&denial)),
+            })?;
+            (None, response)
+        }
     };
+    state.settle_time(&mut core.parts, time)?;
+    if let Some(certificate) = certificate {
+        state.certify(&mut core.parts, certificate)?;
+    }
     core.provisionings.remove(call.client, &anchor);
     Ok(response)
 }

@@ -64,6 +64,8 @@ fn a_failing_platform_is_named_as_such() {
     let cases = [
         (PlatformError::Memory, Status::OutOfMemory),
         (PlatformError::Full, Status::LimitExceeded),
+        (PlatformError::Damaged, Status::DamagedRecord),
+        (PlatformError::Version, Status::UnsupportedVersion),
         (PlatformError::Storage, Status::Platform),
         (PlatformError::Random, Status::Platform),
         (PlatformError::Clock, Status::Platform),

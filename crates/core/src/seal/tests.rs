@@ -5,7 +5,12 @@ use crate::fake_platform::{Shared, parts};
 
 const ONE: Digest = Digest([1; 32]);
 const TWO: Digest = Digest([2; 32]);
-const KINDS: [SlotKind; 3] = [SlotKind::Certificate, SlotKind::Time, SlotKind::Revocation];
+const KINDS: [SlotKind; 4] = [
+    SlotKind::Certificate,
+    SlotKind::Time,
+    SlotKind::Revocation,
+    SlotKind::Floor,
+];
 
 /// Every slot holds a record with the same content, and each is offered to every slot.
 #[test]
@@ -34,7 +39,7 @@ fn a_record_opens_only_in_its_own_slot() {
             } else {
                 assert_eq!(
                     found,
-                    Err(PlatformError::Storage),
+                    Err(PlatformError::Damaged),
                     "{kind:?} from {other:?}"
                 );
             }
@@ -52,7 +57,7 @@ fn an_empty_slot_is_no_error_and_a_record_over_its_cap_is() {
     store(&mut parts, &ONE, SlotKind::Time, b"content".to_vec()).unwrap();
     assert_eq!(
         load(&mut parts, &ONE, SlotKind::Time, 6),
-        Err(PlatformError::Storage)
+        Err(PlatformError::Damaged)
     );
 }
 
@@ -71,4 +76,53 @@ fn every_record_has_a_nonce_of_its_own() {
     shared.get().rng_fails = true;
     let refused = store(&mut parts, &ONE, SlotKind::Time, b"content".to_vec());
     assert_eq!(refused, Err(PlatformError::Random));
+}
+
+/// A record opens under the key of its slot and version, and under no other context.
+#[test]
+fn every_slot_and_version_has_a_key_of_its_own() {
+    let shared = Shared::new(1);
+    let mut parts = parts(&shared);
+    parts.identity.create(&ONE).unwrap();
+    for kind in KINDS {
+        let slot = Slot::under(kind, &ONE);
+        store(&mut parts, &ONE, kind, b"content".to_vec()).unwrap();
+        let record = shared.get().slots[&slot].clone();
+        let (head, sealed) = record.split_at(HEAD);
+        let nonce = Nonce(head[1..].try_into().unwrap());
+        let mut opens = |context: &[&[u8]]| {
+            let key = parts.identity.derive(&ONE, Label::Vault, context).unwrap();
+            let mut data = sealed.to_vec();
+            parts.crypto.open(&key, &nonce, &aad(&slot), &mut data)
+        };
+        let name = slot.object_id();
+        assert_eq!(opens(&[&name, &[VERSION]]), Ok(()));
+        let other = Slot::under(SlotKind::Identity, &ONE).object_id();
+        let wrong: [&[&[u8]]; 4] = [
+            &[],
+            &[&name],
+            &[&name, &[VERSION + 1]],
+            &[&other, &[VERSION]],
+        ];
+        for context in wrong {
+            assert_eq!(opens(context), Err(CryptoError::Rejected));
+        }
+    }
+}
+
+#[test]
+fn a_later_format_is_told_from_a_damaged_record() {
+    let shared = Shared::new(1);
+    let mut parts = parts(&shared);
+    parts.identity.create(&ONE).unwrap();
+    store(&mut parts, &ONE, SlotKind::Time, b"content".to_vec()).unwrap();
+    let slot = Slot::under(SlotKind::Time, &ONE);
+    for (version, expected) in [
+        (0, PlatformError::Damaged),
+        (VERSION + 1, PlatformError::Version),
+        (0xff, PlatformError::Version),
+    ] {
+        shared.get().slots.get_mut(&slot).unwrap()[0] = version;
+        assert_eq!(load(&mut parts, &ONE, SlotKind::Time, 7), Err(expected));
+    }
 }

@@ -80,7 +80,7 @@ fn no_sealed_record_holds_a_piece_of_what_it_seals() {
         .iter()
         .filter(|(slot, _)| slot.kind >= SlotKind::Certificate)
         .collect();
-    assert_eq!(sealed.len(), 3);
+    assert_eq!(sealed.len(), 4);
     for (slot, record) in sealed {
         assert!(!holds(record, &serial.0), "{slot:?}");
         assert!(!holds(record, b"Model X\0"), "{slot:?}");

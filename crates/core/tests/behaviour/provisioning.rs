@@ -19,9 +19,9 @@ use crate::support::{Device, NOW, Provisioned, Service};
 fn a_device_is_certified_and_stays_so_across_restarts() {
     let (mut device, mut service) = (Device::new(1), Service::new(1));
     let anchor = service.anchor();
+    let request = device.begin(anchor, &service.info()).unwrap();
     let (digest, provisioned) = device.device_key(anchor).unwrap();
     assert!(!provisioned);
-    let request = device.begin(anchor, &service.info()).unwrap();
     let read = service.read_provision(&request);
     assert_eq!(key_digest(&SoftCrypto, &read.device_key).unwrap().0, digest);
     assert_eq!(
@@ -48,6 +48,7 @@ fn a_device_is_certified_and_stays_so_across_restarts() {
 #[test]
 fn provisioning_again_replaces_the_certificate_and_keeps_the_key() {
     let (mut device, mut service) = (Device::new(1), Service::new(1));
+    service.certifies = (Level::Low, DebugStatus::Enabled);
     device.provision(&mut service);
     let key = device.device_key(service.anchor()).unwrap();
     service.certifies = (Level::Low, DebugStatus::Disabled);
@@ -66,6 +67,84 @@ fn provisioning_again_replaces_the_certificate_and_keeps_the_key() {
     };
     assert_eq!(device.finish(service.anchor(), &answer), Ok(certified));
     assert_eq!(device.device_key(service.anchor()), Ok(key));
+}
+
+/// One client must not take from all others what the device was certified for.
+#[test]
+fn a_valid_certificate_is_not_replaced_by_one_of_a_lower_level() {
+    let (mut device, mut service) = (Device::new(1), Service::new(1));
+    let anchor = service.anchor();
+    service.certifies = (Level::Medium, DebugStatus::Disabled);
+    device.provision(&mut service);
+    for worse in [
+        (Level::Low, DebugStatus::Disabled),
+        (Level::Medium, DebugStatus::Enabled),
+    ] {
+        let before = device.world.get().slots.clone();
+        let request = device.begin(anchor, &service.info()).unwrap();
+        service.certifies = worse;
+        let answer = service.certify(&request);
+        assert_eq!(device.finish(anchor, &answer), Err(Status::LowerLevel));
+        assert_eq!(device.world.get().slots, before);
+        // The request goes on waiting for an answer that serves.
+        service.certifies = (Level::Medium, DebugStatus::Disabled);
+        let answer = service.certify(&request);
+        assert!(device.finish(anchor, &answer).is_ok());
+    }
+}
+
+/// What no longer counts may be replaced by anything.
+#[test]
+fn an_ended_or_revoked_certificate_is_replaced_by_any() {
+    for revoked in [false, true] {
+        let (mut device, mut service) = (Device::new(1), Service::new(1));
+        let anchor = service.anchor();
+        let request = device.begin(anchor, &service.info()).unwrap();
+        let mut serial = None;
+        let answer = service.certify_as(&request, |claims| {
+            serial = Some(claims.serial);
+            claims.validity.not_after = UnixTime(NOW + 100);
+        });
+        device.finish(anchor, &answer).unwrap();
+        if revoked {
+            let list = service.revocation_list(1, &[serial.unwrap()]);
+            device.load_list(anchor, &list).unwrap();
+        } else {
+            service.now += 100;
+            device.advance(100_000);
+        }
+        service.certifies = (Level::Low, DebugStatus::Disabled);
+        let request = device.begin(anchor, &service.info()).unwrap();
+        let answer = service.certify(&request);
+        assert!(device.finish(anchor, &answer).is_ok(), "{revoked}");
+    }
+}
+
+/// Eight typing errors would fill the room for identities, and they are durable.
+#[test]
+fn asking_for_a_key_makes_one_only_under_a_built_in_anchor() {
+    let mut service = Service::new(1);
+    let anchor = service.anchor();
+    let mut device = Device::new(1);
+    for typo in 0..=u8::try_from(MAX_ANCHORS).unwrap() {
+        assert_eq!(
+            device.device_key(Digest([typo; 32])),
+            Err(Status::NotProvisioned)
+        );
+    }
+    assert_eq!(device.world.get().slots.len(), 0);
+    // The service has proved itself under the anchor: the key is there and may be asked for.
+    device.begin(anchor, &service.info()).unwrap();
+    assert!(device.device_key(anchor).is_ok());
+
+    let mut trusted = Device::trusted(2, anchor);
+    let (digest, provisioned) = trusted.device_key(anchor).unwrap();
+    assert!(!provisioned);
+    assert_eq!(trusted.device_key(anchor), Ok((digest, false)));
+    assert_eq!(
+        trusted.device_key(Digest([1; 32])),
+        Err(Status::UnknownAnchor)
+    );
 }
 
 #[test]
@@ -108,15 +187,15 @@ fn erasing_makes_another_device() {
             .keys()
             .all(|slot| slot.kind == SlotKind::Anchors)
     );
+    assert_eq!(device.open(&mut service), Err(Status::NotProvisioned));
+    let request = device.begin(anchor, &service.info()).unwrap();
     let (other, provisioned) = device.device_key(anchor).unwrap();
     assert_ne!(key, other);
     assert!(!provisioned);
-    assert_eq!(device.open(&mut service), Err(Status::NotProvisioned));
     assert_eq!(
         device.finish(anchor, &answer),
-        Err(Status::NoPendingProvisioning)
+        Err(Status::NotForThisRequest)
     );
-    let request = device.begin(anchor, &service.info()).unwrap();
     assert_ne!(service.read_provision(&request).request.ueid, before);
     // Erasing nothing is no error.
     device.erase(Digest([0x77; 32])).unwrap();
@@ -166,11 +245,6 @@ fn anything_wrong_with_the_answer_writes_nothing() {
     let (mut device, mut service) = (Device::new(1), Service::new(1));
     let anchor = service.anchor();
     assert_eq!(device.finish(anchor, &[]), Err(Status::NotProvisioned));
-    device.device_key(anchor).unwrap();
-    assert_eq!(
-        device.finish(anchor, &[]),
-        Err(Status::NoPendingProvisioning)
-    );
     let first = device.begin(anchor, &service.info()).unwrap();
     let stale = service.certify(&first);
     let request = device.begin(anchor, &service.info()).unwrap();
@@ -303,6 +377,15 @@ fn nobody_elses_pending_request_is_dropped_for_room() {
         device.begin(anchor, &service.info()),
         Err(Status::LimitExceeded)
     );
+    // Nor is a key made for a request that finds no room.
+    let mut other = Service::new(2);
+    let info = other.info();
+    let before = device.world.get().slots.clone();
+    assert_eq!(
+        device.begin(other.anchor(), &info),
+        Err(Status::LimitExceeded)
+    );
+    assert_eq!(device.world.get().slots, before);
     let (owner, answer) = owners.remove(0);
     device.client = owner;
     assert!(device.finish(anchor, &answer).is_ok());

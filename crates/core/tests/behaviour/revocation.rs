@@ -1,6 +1,6 @@
 //! Revocation lists.
 
-use keybearer_license::{Roles, UnixTime, Validity};
+use keybearer_license::{Roles, Serial, UnixTime, Validity};
 use keybearer_wire::Status;
 use keybearer_wire::body::KeyStatus;
 
@@ -61,8 +61,34 @@ fn the_revocation_lists_number_never_goes_back() {
     assert_eq!(device.load_list(anchor, &foreign), Err(Status::BadChain));
     let mut other = Device::new(5);
     assert_eq!(other.load_list(anchor, &four), Err(Status::NotProvisioned));
-    other.device_key(anchor).unwrap();
+    other.begin(anchor, &service.info()).unwrap();
     assert_eq!(other.load_list(anchor, &four), Err(Status::NotProvisioned));
+}
+
+/// Two services may sign lists under one anchor, and one may go wrong: what has been revoked under a
+/// number stays revoked. The same serials signed again only put off when the next list is due.
+#[test]
+fn another_list_of_the_same_number_is_stale() {
+    let (mut device, mut service, _) = ready(1);
+    let anchor = service.anchor();
+    let revoked = [Serial([1; 16]), Serial([2; 16])];
+    let five = service.revocation_list(5, &revoked);
+    device.load_list(anchor, &five).unwrap();
+    for other in [&revoked[..1], &[], &[Serial([1; 16]), Serial([3; 16])]] {
+        let other = service.revocation_list(5, other);
+        assert_eq!(
+            device.load_list(anchor, &other),
+            Err(Status::StaleRevocationList)
+        );
+    }
+    let writes = device.world.get().writes;
+    assert_eq!(device.load_list(anchor, &five), Ok(()));
+    assert_eq!(device.world.get().writes, writes, "the same list again");
+    service.now += 100;
+    let later = service.revocation_list(5, &revoked);
+    assert_eq!(device.load_list(anchor, &later), Ok(()));
+    assert_eq!(device.load_list(anchor, &five), Ok(()));
+    assert_eq!(device.world.get().writes, writes + 1, "the later due date");
 }
 
 #[test]

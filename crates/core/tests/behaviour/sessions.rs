@@ -12,7 +12,8 @@ use crate::support::{Device, Service, cenc_use, key, license};
 fn a_session_is_opened_and_closed() {
     let (mut device, mut service) = (Device::new(1), Service::new(1));
     assert_eq!(device.open(&mut service), Err(Status::NotProvisioned));
-    device.device_key(service.anchor()).unwrap();
+    let info = service.info();
+    device.begin(service.anchor(), &info).unwrap();
     assert_eq!(device.open(&mut service), Err(Status::NotProvisioned));
     device.provision(&mut service);
     let session = device.open(&mut service).unwrap();

@@ -16,6 +16,6 @@ mod service;
 
 pub use device::{Device, Loaded, Provisioned, Sample, Statuses, records, samples};
 pub use platform::{
-    FakeClock, FakeCounter, FakePlatform, FakeRng, FakeVault, Shared, World, parts,
+    FakeClock, FakeCounter, FakePlatform, FakeRng, FakeVault, INSIDE, Shared, World, parts,
 };
 pub use service::{NOW, Service, cenc_use, key, license, seconds, secret};

@@ -1,5 +1,6 @@
 //! The fake platform: every part looks at one shared world, which the test changes at will.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::vec::Vec;
@@ -76,6 +77,18 @@ impl Rng for FakeRng {
     }
 }
 
+std::thread_local! {
+    /// True inside the fake platform, whose own memory is no business of the core.
+    pub static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+fn inside<T>(work: impl FnOnce() -> T) -> T {
+    INSIDE.set(true);
+    let result = work();
+    INSIDE.set(false);
+    result
+}
+
 #[derive(Clone)]
 pub struct FakeVault(pub Shared);
 
@@ -95,16 +108,18 @@ impl Vault for FakeVault {
         let world = self.0.get();
         match world.slots.get(slot) {
             _ if world.reads_fail => Err(PlatformError::Storage),
-            Some(record) if record.len() > cap => Err(PlatformError::Storage),
-            record => Ok(record.cloned()),
+            Some(record) if record.len() > cap => Err(PlatformError::Damaged),
+            record => Ok(inside(|| record.cloned())),
         }
     }
     fn store(&mut self, slot: &Slot, record: &[u8]) -> Result<(), PlatformError> {
-        self.write()?.slots.insert(*slot, record.to_vec());
+        let mut world = self.write()?;
+        inside(|| world.slots.insert(*slot, record.to_vec()));
         Ok(())
     }
     fn remove(&mut self, slot: &Slot) -> Result<(), PlatformError> {
-        self.write()?.slots.remove(slot);
+        let mut world = self.write()?;
+        inside(|| world.slots.remove(slot));
         Ok(())
     }
 }
