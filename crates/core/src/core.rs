@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use keybearer_cbor::Error as Cbor;
 use keybearer_crypto::Rng;
 use keybearer_wire::limits::{MAX_CLIENTS, MAX_REQUEST};
 use keybearer_wire::{Body, Command, Status};
@@ -194,5 +195,8 @@ impl<P: Platform> Core<P> {
 
 /// Decodes a request, strictly.
 fn decode<'a, B: Body<'a>>(request: &'a [u8]) -> Result<B, Status> {
-    B::decode(request, MAX_REQUEST).map_err(|_| Status::Malformed)
+    B::decode(request, MAX_REQUEST).map_err(|error| match error {
+        Cbor::Memory => Status::OutOfMemory,
+        _ => Status::Malformed,
+    })
 }

@@ -4,6 +4,7 @@ use keybearer_crypto::{Digest, Label};
 use keybearer_license::{BootId, CounterStrength, DebugStatus, Evidence, Ueid};
 
 use crate::config::{Config, VERSION};
+use crate::memory::copied;
 use crate::platform::{Counter, CounterKind, Identity, Moment, Parts, Platform, PlatformError};
 
 /// The evidence for a request under `anchor`. `instance` stands for the boot identity on a
@@ -26,6 +27,8 @@ pub(crate) fn collect<P: Platform>(
         .expose()
         .split_first_chunk()
         .ok_or(PlatformError::Key)?;
+    let attestation = config.attestation.as_deref();
+    let attestation = attestation.map(|bytes| copied(bytes).map_err(|_| PlatformError::Memory));
     Ok(Evidence {
         level: config.level,
         isolation: config.isolation,
@@ -40,7 +43,7 @@ pub(crate) fn collect<P: Platform>(
         counter: counter_strength(parts),
         time_anchored: anchored,
         measurement: config.measurement,
-        attestation: config.attestation.clone(),
+        attestation: attestation.transpose()?,
     })
 }
 

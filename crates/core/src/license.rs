@@ -4,13 +4,13 @@
 //! again: a key above this device's level is never expanded, and the keys of a licence that has
 //! ended are wiped at the first call after the end.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use keybearer_cenc::ContentKey;
 use keybearer_license::{
     KeyId, KeyUse, License, LicenseId, Renewal, UnixTime, UsageRecord, Validity,
 };
+use keybearer_wire::Status;
 use keybearer_wire::body::{KeyStatus, ReasonField};
 
 use crate::config::Config;
@@ -65,31 +65,42 @@ pub(crate) struct LoadedKey {
     pub(crate) usage: KeyUse,
     pub(crate) barrier: Option<Barrier>,
     pub(crate) status: KeyStatus,
-    /// Boxed, so that the expanded key stays where it is when the licence moves.
-    cipher: Option<Box<ContentKey>>,
+    /// Expanded where it stays: the list of keys is reserved whole, so neither a further key nor a
+    /// licence that moves moves this.
+    cipher: Option<ContentKey>,
 }
 
 impl LoadedLicense {
     /// Takes a verified licence in. `time` is what is known when it is loaded, `validity` that of
     /// the chain which signed it.
+    ///
+    /// # Errors
+    /// [`Status::OutOfMemory`].
     pub(crate) fn new(
         license: License,
         issued: UnixTime,
         validity: Validity,
         circumstances: &Circumstances<'_>,
-    ) -> Self {
-        let keys = license.keys.into_iter().map(|key| {
-            let barrier = outputs::barrier(&key.usage, circumstances.config);
-            LoadedKey {
+    ) -> Result<Self, Status> {
+        let mut keys = Vec::new();
+        keys.try_reserve_exact(license.keys.len())
+            .map_err(|_| Status::OutOfMemory)?;
+        for mut key in license.keys {
+            // Nobody asks for the profile's name any more; it is the server's.
+            key.usage.source.profile = None;
+            keys.push(LoadedKey {
                 id: key.key_id,
+                barrier: outputs::barrier(&key.usage, circumstances.config),
                 usage: key.usage,
-                barrier,
                 status: KeyStatus::StatusPending,
-                cipher: barrier
-                    .is_none()
-                    .then(|| Box::new(ContentKey::new(key.key.expose()))),
+                cipher: None,
+            });
+            if let Some(held) = keys.last_mut()
+                && held.barrier.is_none()
+            {
+                ContentKey::expand(&mut held.cipher, key.key.expose());
             }
-        });
+        }
         let unproven = circumstances.time.is_none().then_some(Unproven {
             loaded: circumstances.now,
             validity,
@@ -104,14 +115,14 @@ impl LoadedLicense {
                 overdue: license.renewal.as_ref().and_then(Overdue::of),
             },
             renewal: license.renewal,
-            keys: keys.collect(),
+            keys,
             last_use: None,
             used: false,
             unproven,
             standing: Standing::Waits,
         };
         loaded.refresh(circumstances);
-        loaded
+        Ok(loaded)
     }
 
     /// Brings the statuses up to date and wipes keys whose end has come. True when a status
@@ -239,7 +250,7 @@ impl LoadedKey {
     /// The expanded key, while the status allows its use.
     pub(crate) fn cipher(&self) -> Option<&ContentKey> {
         match self.status {
-            KeyStatus::Usable => self.cipher.as_deref(),
+            KeyStatus::Usable => self.cipher.as_ref(),
             _ => None,
         }
     }

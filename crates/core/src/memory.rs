@@ -4,6 +4,18 @@ use alloc::vec::Vec;
 
 use keybearer_wire::Status;
 
+/// What an iterator yields, in memory that may not be had.
+///
+/// # Errors
+/// [`Status::OutOfMemory`].
+pub(crate) fn collected<T>(items: impl ExactSizeIterator<Item = T>) -> Result<Vec<T>, Status> {
+    let mut list = Vec::new();
+    list.try_reserve_exact(items.len())
+        .map_err(|_| Status::OutOfMemory)?;
+    list.extend(items);
+    Ok(list)
+}
+
 /// A copy of `bytes`.
 ///
 /// # Errors

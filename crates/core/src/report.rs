@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use keybearer_license::{Denial, Isolation, UnixTime};
 use keybearer_rules::Level;
+use keybearer_wire::Status;
 use keybearer_wire::body::{
     self, DenialReport, KeyReport, KeyStatus, LicenseReport, Reason, ReasonField,
 };
@@ -13,11 +14,17 @@ use crate::license::{Circumstances, LoadedKey, LoadedLicense};
 use crate::outputs::{self, Barrier};
 use crate::timing::Standing;
 
+/// Reasons of one key at most: level, time, outputs.
+const MAX_REASONS: usize = 3;
+
 /// A licence as the host sees it.
+///
+/// # Errors
+/// [`Status::OutOfMemory`].
 pub(crate) fn license<'a>(
     license: &'a LoadedLicense,
     circumstances: &Circumstances<'_>,
-) -> LicenseReport<'a> {
+) -> Result<LicenseReport<'a>, Status> {
     let ends = match license.standing() {
         Standing::Ended(end) => Some(end.at),
         _ => license.terms.end().map(|end| end.at),
@@ -26,20 +33,20 @@ pub(crate) fn license<'a>(
         .renewal
         .as_ref()
         .and_then(|renewal| renewal.url.as_deref());
-    LicenseReport {
+    let mut keys = Vec::new();
+    keys.try_reserve_exact(license.keys.len())
+        .map_err(|_| Status::OutOfMemory)?;
+    for held in &license.keys {
+        keys.push(key(license, held, circumstances)?);
+    }
+    Ok(LicenseReport {
         license: license.id.0,
         sequence: license.sequence,
         ends: ends.map(|at| at.0),
         renew_at: renew_at(license).map(|at| at.0),
         renewal_url: url.map(Text),
-        keys: List(
-            license
-                .keys
-                .iter()
-                .map(|held| key(license, held, circumstances))
-                .collect(),
-        ),
-    }
+        keys: List(keys),
+    })
 }
 
 /// When a renewal is due: some time after issue, or at the first use if the licence says so.
@@ -56,15 +63,19 @@ fn renew_at(license: &LoadedLicense) -> Option<UnixTime> {
     )
 }
 
-fn key(license: &LoadedLicense, key: &LoadedKey, circumstances: &Circumstances<'_>) -> KeyReport {
-    KeyReport {
+fn key(
+    license: &LoadedLicense,
+    key: &LoadedKey,
+    circumstances: &Circumstances<'_>,
+) -> Result<KeyReport, Status> {
+    Ok(KeyReport {
         key_id: key.id.0,
         status: key.status,
-        reasons: List(reasons(license, key, circumstances)),
+        reasons: List(reasons(license, key, circumstances)?),
         track_type: key.usage.track.code(),
         level: key.usage.lowest_level.code(),
         scheme: key.usage.scheme.code(),
-    }
+    })
 }
 
 /// Why a key cannot be used now, or on whose word one can that demands anything of outputs.
@@ -72,8 +83,11 @@ fn reasons(
     license: &LoadedLicense,
     key: &LoadedKey,
     circumstances: &Circumstances<'_>,
-) -> Vec<Reason> {
+) -> Result<Vec<Reason>, Status> {
     let mut reasons = Vec::new();
+    reasons
+        .try_reserve_exact(MAX_REASONS)
+        .map_err(|_| Status::OutOfMemory)?;
     if key.status == KeyStatus::Usable {
         if outputs::host_reported(&key.usage, circumstances.panel) {
             reasons.push(Reason {
@@ -82,7 +96,7 @@ fn reasons(
                 found: None,
             });
         }
-        return reasons;
+        return Ok(reasons);
     }
     let config = circumstances.config;
     match key.barrier {
@@ -131,7 +145,7 @@ fn reasons(
             found: None,
         });
     }
-    reasons
+    Ok(reasons)
 }
 
 fn level(level: Level) -> i64 {

@@ -13,8 +13,8 @@ use keybearer_license::{
 use keybearer_wire::Status;
 use keybearer_wire::body::KeyStatus;
 use keybearer_wire::limits::{
-    MAX_ERASED_PER_SESSION, MAX_KEYS_PER_SESSION, MAX_LICENSES_PER_SESSION,
-    MAX_PENDING_PER_SESSION, MAX_SESSIONS, MAX_SESSIONS_PER_CLIENT,
+    MAX_ERASED_PER_SESSION, MAX_KEYS, MAX_KEYS_PER_CLIENT, MAX_KEYS_PER_SESSION,
+    MAX_LICENSES_PER_SESSION, MAX_PENDING_PER_SESSION, MAX_SESSIONS, MAX_SESSIONS_PER_CLIENT,
 };
 
 use crate::anchor::AnchorState;
@@ -149,6 +149,14 @@ impl Session {
         Ok(())
     }
 
+    /// Takes the memory that [`Self::wait_for`] needs.
+    ///
+    /// # Errors
+    /// [`Status::OutOfMemory`].
+    pub(crate) fn make_room(&mut self) -> Result<(), Status> {
+        self.pending.try_reserve(1).map_err(|_| Status::OutOfMemory)
+    }
+
     /// Keeps a request until its answer comes; beyond the limit the oldest one is forgotten.
     pub(crate) fn wait_for(&mut self, pending: Pending) {
         if self.pending.len() >= MAX_PENDING_PER_SESSION {
@@ -182,7 +190,9 @@ impl Session {
     /// # Errors
     /// [`Status::StaleSequence`], [`Status::TooManyLicenses`], [`Status::TooManyKeys`],
     /// [`Status::OutOfMemory`].
-    pub(crate) fn admit(&mut self, license: &mut LoadedLicense) -> Result<(), Status> {
+    ///
+    /// `room` is [`Sessions::room_for_keys`].
+    pub(crate) fn admit(&mut self, license: &mut LoadedLicense, room: usize) -> Result<(), Status> {
         if let Some(previous) = self.trace(license.id) {
             if license.sequence <= previous.sequence {
                 return Err(Status::StaleSequence);
@@ -200,9 +210,12 @@ impl Session {
         if licenses >= MAX_LICENSES_PER_SESSION {
             return Err(Status::TooManyLicenses);
         }
-        if keys.saturating_add(license.keys.len()) > MAX_KEYS_PER_SESSION {
+        if keys.saturating_add(license.keys.len()) > room {
             return Err(Status::TooManyKeys);
         }
+        self.licenses
+            .try_reserve(1)
+            .map_err(|_| Status::OutOfMemory)?;
         // Whatever is erased later is remembered without asking for memory.
         let more = self
             .licenses
@@ -239,11 +252,11 @@ impl Session {
 
     /// Takes in a licence that [`Self::admit`] let pass, as the newest; one with the same id is
     /// replaced at once.
-    pub(crate) fn load(&mut self, license: LoadedLicense) {
+    pub(crate) fn load(&mut self, license: LoadedLicense, room: usize) {
         self.erased.retain(|erased| erased.trace.id != license.id);
         self.licenses.retain(|other| other.id != license.id);
         while self.licenses.len() >= MAX_LICENSES_PER_SESSION
-            || self.key_count().saturating_add(license.keys.len()) > MAX_KEYS_PER_SESSION
+            || self.key_count().saturating_add(license.keys.len()) > room
         {
             let Some(over) = self.licenses.iter().position(LoadedLicense::is_over) else {
                 break;
@@ -357,6 +370,22 @@ impl Sessions {
         self.generation = generation;
         *slot = Some((handle, session));
         Ok(handle)
+    }
+
+    /// How many keys a session may hold, those it holds included: as many as a session may, as
+    /// its client may, and as all others leave. Keys that have ended take room until they go.
+    pub(crate) fn room_for_keys(&self, client: ClientId, handle: u64) -> usize {
+        let others = || {
+            let open = self.table.iter().flatten();
+            open.filter(|(other, _)| *other != handle)
+                .map(|(_, session)| (session.owner, session.key_count()))
+        };
+        let all: usize = others().map(|(_, keys)| keys).sum();
+        let own = others().filter(|(owner, _)| *owner == client);
+        let own: usize = own.map(|(_, keys)| keys).sum();
+        MAX_KEYS_PER_SESSION
+            .min(MAX_KEYS_PER_CLIENT.saturating_sub(own))
+            .min(MAX_KEYS.saturating_sub(all))
     }
 
     /// The session of a handle.

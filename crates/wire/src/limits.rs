@@ -47,6 +47,11 @@ pub const MAX_LICENSES_PER_SESSION: usize = 8;
 pub const MAX_ERASED_PER_SESSION: usize = 16;
 /// Keys held by one session, over its licences.
 pub const MAX_KEYS_PER_SESSION: usize = 64;
+/// Keys held over all sessions, so that they fit a trusted application's heap whatever the servers
+/// grant.
+pub const MAX_KEYS: usize = 512;
+/// Keys held by the sessions of one client, so that one alone cannot take the room for all.
+pub const MAX_KEYS_PER_CLIENT: usize = 256;
 /// Requests that one session may have unanswered; a further one drops the oldest.
 pub const MAX_PENDING_PER_SESSION: usize = 4;
 /// Key ids in one licence request.

@@ -55,7 +55,7 @@ statuses! {
     UnknownSession = 32, "the session handle is stale, closed or another client's";
     TooManySessions = 33, "all sessions, or all that one client may open, are in use";
     TooManyLicenses = 34, "the session holds as many licences as it may";
-    TooManyKeys = 35, "the session holds as many keys as it may";
+    TooManyKeys = 35, "as many keys are held as may be, by the session, its client or all";
     UnknownLicense = 36, "the session holds no licence with this id";
 
     // 64..: provisioning and trust

@@ -18,7 +18,7 @@ use crate::command::Outcome;
 use crate::core::{Call, Core};
 use crate::evidence;
 use crate::identity::AnchorSigner;
-use crate::memory::copied;
+use crate::memory::{collected, copied};
 use crate::platform::Platform;
 use crate::refusal;
 use crate::response::Response;
@@ -37,8 +37,7 @@ pub(crate) fn run<P: Platform>(
         return Err(Status::StoredNotSupported);
     }
     let kind = request_kind(session, &request)?;
-    let host_stated =
-        Capabilities::from_bytes(request.capabilities.0).map_err(|_| Status::Malformed)?;
+    let host_stated = Capabilities::from_bytes(request.capabilities.0).map_err(refusal::of_part)?;
     let newer = match &request.service_info {
         Some(newer) => Some(session.newer_service(&core.parts.crypto, state, newer.0)?),
         None => {
@@ -57,7 +56,10 @@ pub(crate) fn run<P: Platform>(
     let anchored = state.time.known().is_some();
     let parts = &mut core.parts;
     let evidence = evidence::collect(parts, &core.config, &anchor, now, &core.instance, anchored)?;
-    let mut init_data = Vec::with_capacity(request.init_data.0.len());
+    let mut init_data = Vec::new();
+    init_data
+        .try_reserve_exact(request.init_data.0.len())
+        .map_err(|_| Status::OutOfMemory)?;
     for item in &request.init_data.0 {
         init_data.push(InitData {
             system_id: item.system_id,
@@ -72,14 +74,14 @@ pub(crate) fn run<P: Platform>(
     let wanted = LicenseRequest {
         challenge,
         kind,
-        keys: request.key_ids.0.iter().map(|id| KeyId(*id)).collect(),
+        keys: collected(request.key_ids.0.iter().map(|id| KeyId(*id)))?,
         init_data,
         wanted: LicenseKind::Session,
         evidence,
         // Without output reports the trusted side knows of none.
         capabilities: Capabilities::default(),
         host_stated,
-        model: certificate.model.clone(),
+        model: certificate.model.copied().map_err(refusal::of_message)?,
         token,
     };
     let mut signer = AnchorSigner::new(&mut parts.identity, anchor)?;
@@ -90,6 +92,7 @@ pub(crate) fn run<P: Platform>(
     let (message, pending) =
         build_license_request(&parts.crypto, &mut parts.rng, &mut device, service, &wanted)
             .map_err(refusal::of_request)?;
+    session.make_room()?;
     let response = Response::encoded(&Message {
         bytes: Blob(&message),
     })?;
@@ -115,7 +118,7 @@ fn request_kind(session: &Session, request: &BuildRequest<'_>) -> Result<Request
             Ok(RequestKind::Renew(LicenseRef {
                 license_id: license.id,
                 sequence: license.sequence,
-                usage: license.usage_record().into_iter().collect::<Vec<_>>(),
+                usage: collected(license.usage_record().into_iter())?,
             }))
         }
         _ => Err(Status::Malformed),

@@ -46,6 +46,7 @@ pub(crate) fn run<P: Platform>(
         &TimeRequest { challenge },
     )
     .map_err(refusal::of_request)?;
+    session.make_room()?;
     let response = Response::encoded(&Message {
         bytes: Blob(&message),
     })?;

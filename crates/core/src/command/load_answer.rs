@@ -28,6 +28,7 @@ pub(crate) fn run<P: Platform>(
     request: LoadAnswer<'_>,
 ) -> Outcome {
     let now = call.now()?;
+    let room = core.sessions.room_for_keys(call.client, request.session);
     let session = core.sessions.get(call.client, request.session)?;
     let anchor = session.anchor;
     let state = anchor::under(&mut core.states, &mut core.parts, &core.config, &anchor)?;
@@ -46,13 +47,13 @@ pub(crate) fn run<P: Platform>(
             check(&license, &circumstances, state)?;
             let issued = answer.server_time;
             let validity = answer.signer.validity;
-            let mut license = LoadedLicense::new(license, issued, validity, &circumstances);
+            let mut license = LoadedLicense::new(license, issued, validity, &circumstances)?;
             check_use(&license, &core.parts)?;
-            session.admit(&mut license)?;
+            session.admit(&mut license, room)?;
             // An earlier instance's first use may bear on this one.
             license.refresh(&circumstances);
             let response = Response::encoded(&AnswerLoaded {
-                license: Some(report::license(&license, &circumstances)),
+                license: Some(report::license(&license, &circumstances)?),
                 denial: None,
             })?;
             (Some(license), response)
@@ -70,7 +71,7 @@ pub(crate) fn run<P: Platform>(
     session.answered(opened.at);
     session.challenge = Some(answer.next_challenge);
     if let Some(license) = license {
-        session.load(license);
+        session.load(license, room);
     }
     // The time that the answer brought may bear on the others.
     session.refresh(&circumstances);

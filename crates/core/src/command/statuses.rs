@@ -1,5 +1,8 @@
 //! `Statuses`: the licences of a session and the status of each key, with reasons.
 
+use alloc::vec::Vec;
+
+use keybearer_wire::Status;
 use keybearer_wire::body::{StatusReport, Statuses};
 use keybearer_wire::field::List;
 
@@ -24,13 +27,16 @@ pub(crate) fn run<P: Platform>(core: &mut Core<P>, call: &Call, request: Statuse
         time: state.time.known(),
         panel: core.panel,
     };
-    let licenses = session
-        .licenses
-        .iter()
-        .map(|held| report::license(held, &circumstances));
+    let mut licenses = Vec::new();
+    licenses
+        .try_reserve_exact(session.licenses.len())
+        .map_err(|_| Status::OutOfMemory)?;
+    for held in &session.licenses {
+        licenses.push(report::license(held, &circumstances)?);
+    }
     Ok(Response::answer(&StatusReport {
         sequence: session.sequence,
         time: state.time.give_out(),
-        licenses: List(licenses.collect()),
+        licenses: List(licenses),
     }))
 }
