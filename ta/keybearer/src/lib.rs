@@ -5,6 +5,12 @@
 //! shared memory, [`serve`] decides how much of it a command may move, and the core behind them
 //! sees nothing but private copies.
 
+//!
+//! Limits: the login of sessions is public, as OP-TEE's usual configuration has it, so that any
+//! program of the normal world that reaches the TEE is a client. Clients cannot touch each other's
+//! sessions, but there is one device: each may erase its identity, and with it the worth of a factory
+//! token that named the old key. Open the TEE's device node to one service account where that matters.
+
 #![no_std]
 
 extern crate alloc;

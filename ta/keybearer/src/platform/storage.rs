@@ -24,7 +24,7 @@ impl Vault for PrivateStorage {
         };
         let size = object.info().map_err(|error| failure(&error))?.data_size();
         if size > cap {
-            return Err(PlatformError::Storage);
+            return Err(PlatformError::Damaged);
         }
         let record = object
             .read_remaining_to_vec()
@@ -65,6 +65,7 @@ fn open(slot: &Slot, access: DataFlag) -> optee_utee::Result<PersistentObject> {
 fn failure(error: &Error) -> PlatformError {
     match error.kind() {
         ErrorKind::OutOfMemory => PlatformError::Memory,
+        ErrorKind::CorruptObject | ErrorKind::CorruptObject2 => PlatformError::Damaged,
         _ => PlatformError::Storage,
     }
 }

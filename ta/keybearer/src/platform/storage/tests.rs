@@ -224,7 +224,7 @@ fn a_record_is_no_longer_than_its_cap() {
     let _tee = Tee::new();
     let slot = slot(SlotKind::Certificate, 1);
     PrivateStorage.store(&slot, &[1; 50]).unwrap();
-    assert_eq!(PrivateStorage.load(&slot, 49), Err(PlatformError::Storage));
+    assert_eq!(PrivateStorage.load(&slot, 49), Err(PlatformError::Damaged));
     assert!(PrivateStorage.load(&slot, 50).unwrap().is_some());
 }
 
@@ -243,7 +243,7 @@ fn a_failure_is_never_an_empty_slot() {
     let slot = slot(SlotKind::Identity, 1);
     PrivateStorage.store(&slot, b"x").unwrap();
     for (code, expected) in [
-        (raw::TEE_ERROR_CORRUPT_OBJECT, PlatformError::Storage),
+        (raw::TEE_ERROR_CORRUPT_OBJECT, PlatformError::Damaged),
         (raw::TEE_ERROR_STORAGE_NOT_AVAILABLE, PlatformError::Storage),
         (raw::TEE_ERROR_ACCESS_CONFLICT, PlatformError::Storage),
         (raw::TEE_ERROR_OUT_OF_MEMORY, PlatformError::Memory),
