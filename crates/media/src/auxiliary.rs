@@ -238,7 +238,7 @@ fn read_entry(
     }
     // Below the limit, which is far below 32 bits.
     sample.first_subsample = u32::try_from(first).unwrap_or(u32::MAX);
-    sample.subsamples = count.into();
+    sample.subsamples = count;
     Ok(())
 }
 

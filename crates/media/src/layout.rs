@@ -249,6 +249,10 @@ impl<'a> Layout<'a> {
         self.samples = self.samples.saturating_add(count);
         let field = "number of samples in the fragment";
         limits::within(self.samples, MAX_SAMPLES, field, trun.kind, trun.offset)?;
+        if samples.is_empty() {
+            // Usually the only run: growing step by step would take up to three times the memory.
+            samples.reserve_exact(count);
+        }
         let start = match run.data_offset {
             Some(offset) => base.saturating_add(offset.into()),
             None => self.previous_end,
@@ -280,7 +284,8 @@ impl<'a> Layout<'a> {
                 return Err(trun.invalid(field, u64::try_from(end).unwrap_or(0), expected));
             };
             samples.push(Sample {
-                start: from.saturating_sub(self.fragment.moof),
+                // Inside the fragment, whose limit is below 32 bits.
+                start: u32::try_from(from.saturating_sub(self.fragment.moof)).unwrap_or(u32::MAX),
                 size,
                 duration,
                 iv: Iv::NONE,

@@ -73,7 +73,7 @@ pub use error::{Expected, MediaError, Unsupported};
 pub use fourcc::FourCc;
 pub use fragment::Fragment;
 pub use keybearer_cenc::{Pattern, Scheme, Subsample};
-pub use limits::{MAX_FRAGMENT_BYTES, MAX_INIT_BYTES};
+pub use limits::{MAX_FRAGMENT_BYTES, MAX_INIT_BYTES, MAX_MOOF_BYTES, MAX_PSSH_BYTES};
 pub use movie::{Presentation, Track, TrackKind};
 pub use protection::{Iv, IvSource, KeyId, Protection, TrackEncryption};
 pub use pssh::Pssh;

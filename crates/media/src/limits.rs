@@ -1,15 +1,20 @@
 //! What is taken at most. Each bounds memory where a few bytes of a file could ask for much: together
 //! they keep everything besides the bytes of a fragment below 8 MB, and are far above what real files
-//! need.
+//! need. What stands beside a fragment in the worst case: its tables (36 bytes a sample and 8 a
+//! subsample: 4.4 MB), a second `moof` while it is rewritten, and its `pssh` boxes.
 
 use crate::cursor::to_u64;
 use crate::{FourCc, MediaError};
 
 /// Most bytes of everything up to and including `moov`, together.
-pub const MAX_INIT_BYTES: u64 = 4 << 20;
+pub const MAX_INIT_BYTES: u64 = 3 << 20;
+/// Most bytes of one `moof`: 20 bytes for each of the most samples.
+pub const MAX_MOOF_BYTES: u64 = 2 << 20;
+/// Most bytes of all `pssh` boxes in one `moov` or `moof`, together. Real ones have some kilobytes.
+pub const MAX_PSSH_BYTES: usize = 128 << 10;
 /// Most bytes of one fragment.
 pub const MAX_FRAGMENT_BYTES: u64 = 1 << 30;
-/// Sample entries of one track.
+/// Sample entries of all tracks.
 pub(crate) const MAX_ENTRIES: usize = 1024;
 /// `pssh` boxes in one `moov` or `moof`.
 pub(crate) const MAX_PSSH: usize = 1024;

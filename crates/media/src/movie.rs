@@ -133,6 +133,9 @@ impl Presentation {
                         return Err(child.invalid("track_ID", track.id.into(), expected));
                     }
                     tracks.push(track);
+                    let entries = tracks.iter().map(|track| track.entries.len()).sum();
+                    let field = "number of sample entries in all tracks";
+                    limits::within(entries, MAX_ENTRIES, field, child.kind, child.offset)?;
                 }
                 FourCc::PSSH => Pssh::parse_into(&mut pssh, &child)?,
                 _ => {}

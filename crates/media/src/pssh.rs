@@ -3,7 +3,7 @@
 
 use crate::boxes::{Boxes, Mp4Box, SHORT_HEADER};
 use crate::cursor::{Cursor, to_u64};
-use crate::limits::{self, MAX_PSSH};
+use crate::limits::{self, MAX_PSSH, MAX_PSSH_BYTES};
 use crate::{Expected, FourCc, KeyId, MediaError};
 
 /// One `pssh` box.
@@ -38,8 +38,16 @@ impl Pssh {
             .collect()
     }
 
-    /// Adds one to the list of its container.
+    /// Adds one to the list of its container. Nothing is copied before the limits are known to hold.
     pub(crate) fn parse_into(list: &mut Vec<Self>, source: &Mp4Box<'_>) -> Result<(), MediaError> {
+        let bytes = list.iter().map(Self::size).sum::<usize>();
+        limits::within(
+            bytes.saturating_add(source.bytes.len()),
+            MAX_PSSH_BYTES,
+            "size of all in one box",
+            source.kind,
+            source.offset,
+        )?;
         list.push(Self::parse(source)?);
         limits::within(
             list.len(),
@@ -85,17 +93,22 @@ impl Pssh {
         })
     }
 
+    /// Bytes of the box.
+    fn size(&self) -> usize {
+        let ids = self.key_ids.as_deref();
+        self.data
+            .len()
+            .saturating_add(ids.map_or(0, |ids| size_of_val(ids).saturating_add(4)))
+            .saturating_add(SHORT_HEADER + 4 + 16 + 4)
+    }
+
     /// The box as bytes: version 1 where there are key ids, else version 0.
     ///
     /// # Errors
     /// [`MediaError::TooLarge`] when a 32-bit size cannot hold it.
     pub fn to_bytes(&self) -> Result<Vec<u8>, MediaError> {
         let ids = self.key_ids.as_deref();
-        let total = self
-            .data
-            .len()
-            .saturating_add(ids.map_or(0, |ids| size_of_val(ids).saturating_add(4)))
-            .saturating_add(SHORT_HEADER + 4 + 16 + 4);
+        let total = self.size();
         let too_large = MediaError::TooLarge {
             kind: FourCc::PSSH,
             offset: 0,

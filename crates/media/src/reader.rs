@@ -1,10 +1,11 @@
 //! Reads a file or a stream from front to back, one fragment in memory at a time.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use crate::boxes::{BoxHeader, BoxSize, LONG_HEADER, Mp4Box, SHORT_HEADER};
 use crate::cursor::to_u64;
-use crate::limits::{MAX_FRAGMENT_BYTES, MAX_INIT_BYTES};
+use crate::limits::{MAX_FRAGMENT_BYTES, MAX_INIT_BYTES, MAX_MOOF_BYTES};
 use crate::{FourCc, Fragment, MediaError, Presentation, Unsupported};
 
 /// Memory is asked for in steps of at least this size, and never more than has arrived already.
@@ -26,7 +27,7 @@ pub enum Part<'a> {
 pub struct MediaReader<R> {
     input: Input<R>,
     init: Vec<u8>,
-    presentation: Presentation,
+    presentation: Arc<Presentation>,
     fragment: Fragment,
     piece: Vec<u8>,
     /// Header that has been read, of a box that has not.
@@ -105,7 +106,7 @@ impl<R: Read> MediaReader<R> {
         Self {
             input,
             init,
-            presentation,
+            presentation: Arc::new(presentation),
             fragment: Fragment::default(),
             piece: Vec::new(),
             pending: None,
@@ -118,7 +119,18 @@ impl<R: Read> MediaReader<R> {
         &self.presentation
     }
 
-    /// The bytes up to and including `moov`, as they were read; empty after [`Self::resume`].
+    /// What the movie header says, to keep while the reader goes on.
+    pub fn shared_presentation(&self) -> Arc<Presentation> {
+        Arc::clone(&self.presentation)
+    }
+
+    /// Lets go of the bytes of [`Self::init`] once they are written: they may be megabytes.
+    pub fn forget_init(&mut self) {
+        self.init = Vec::new();
+    }
+
+    /// The bytes up to and including `moov`, as they were read; empty after [`Self::resume`] and
+    /// [`Self::forget_init`].
     pub fn init(&self) -> &[u8] {
         &self.init
     }
@@ -192,7 +204,7 @@ impl<R: Read> MediaReader<R> {
         fragment.buffer.clear();
         fragment.offset = moof.offset;
         self.input
-            .append_box(&mut fragment.buffer, moof, MAX_FRAGMENT_BYTES)?;
+            .append_box(&mut fragment.buffer, moof, MAX_MOOF_BYTES)?;
         fragment.moof = fragment.buffer.len();
         fragment.payload = fragment.moof..fragment.moof;
         while let Some(raw) = self.input.header()? {

@@ -7,7 +7,8 @@ use crate::{Iv, KeyId, Protection, Subsample};
 /// One sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    pub(crate) start: usize,
+    /// Below the limit of a fragment's bytes, which is below 32 bits: with it a sample has 36 bytes.
+    pub(crate) start: u32,
     /// Size in bytes.
     pub size: u32,
     /// Duration in units of the track's timescale.
@@ -15,19 +16,21 @@ pub struct Sample {
     /// The IV to decrypt with: its own, or the track's constant one; empty if nothing is protected.
     pub iv: Iv,
     pub(crate) first_subsample: u32,
-    pub(crate) subsamples: u32,
+    pub(crate) subsamples: u16,
 }
 
 impl Sample {
+    fn start(&self) -> usize {
+        usize::try_from(self.start).unwrap_or(usize::MAX)
+    }
+
     /// Where the sample is in the fragment's media data (see [`Fragment::split`](crate::Fragment::split)).
     /// Always inside it.
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         // Checked when the fragment was read: the end is inside the buffer.
-        self.start
-            ..self
-                .start
-                .saturating_add(usize::try_from(self.size).unwrap_or(usize::MAX))
+        let start = self.start();
+        start..start.saturating_add(usize::try_from(self.size).unwrap_or(usize::MAX))
     }
 }
 
@@ -61,7 +64,7 @@ impl TrackFragment {
     #[must_use]
     pub fn subsamples(&self, sample: &Sample) -> &[Subsample] {
         let first = usize::try_from(sample.first_subsample).unwrap_or(usize::MAX);
-        let count = usize::try_from(sample.subsamples).unwrap_or(usize::MAX);
+        let count = usize::from(sample.subsamples);
         // The indices were made for this table; a sample of another fragment finds nothing or its own.
         self.subsamples
             .get(first..first.saturating_add(count))
@@ -149,10 +152,10 @@ impl<'a> Batch<'a> {
     /// Their bytes as one range of the media data, if they lie without gaps in sample order.
     #[must_use]
     pub fn contiguous_range(&self) -> Option<Range<usize>> {
-        let start = self.samples.first()?.start;
+        let start = self.samples.first()?.start();
         let mut end = start;
         for sample in self.samples {
-            if sample.start != end {
+            if sample.start() != end {
                 return None;
             }
             end = sample.range().end;

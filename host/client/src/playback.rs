@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -23,8 +24,27 @@ pub trait SampleDecryptor {
         BatchLimit::default()
     }
 
+    /// Looks at the initialisation segment, all bytes up to and including `moov`. Called once, first.
+    ///
+    /// # Errors
+    /// The decryptor's own; the walk ends.
+    fn begin(&mut self, init: &[u8]) -> Result<(), Self::Error> {
+        let _ = init;
+        Ok(())
+    }
+
+    /// Says whether to go on. Called for every part of the input, protected or not, and once more
+    /// before the output gets its name.
+    ///
+    /// # Errors
+    /// The decryptor's own; the walk ends.
+    fn go_on(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// Makes keys ready. Called before the first batch with all that `moov` says, and again whenever
-    /// a fragment brings key ids or `pssh` boxes not seen before; then only with those.
+    /// a fragment brings key ids or `pssh` boxes not seen before; then only with those. After
+    /// thousands of different ones some are told again.
     ///
     /// # Errors
     /// The decryptor's own; the walk ends.
@@ -177,8 +197,12 @@ fn walk<D: SampleDecryptor, W: Write>(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Summary, W), PlaybackError<D::Error>> {
     let mut reader = MediaReader::open(input).map_err(PlaybackError::Input)?;
-    let presentation = reader.presentation().clone();
+    let presentation = reader.shared_presentation();
+    decryptor
+        .begin(reader.init())
+        .map_err(PlaybackError::Decryptor)?;
     let mut writer = ClearWriter::start(output, &reader).map_err(PlaybackError::Output)?;
+    reader.forget_init();
     let mut walk = Walk {
         seen: Seen::default(),
         summary: Summary::default(),
@@ -189,6 +213,7 @@ fn walk<D: SampleDecryptor, W: Write>(
         walk.prepare(presentation.key_ids(), &presentation.pssh)?;
     }
     while let Some(part) = reader.next_part().map_err(PlaybackError::Input)? {
+        walk.decryptor.go_on().map_err(PlaybackError::Decryptor)?;
         match part {
             Part::Other(bytes) => writer.write_other(bytes),
             Part::Fragment(fragment) => {
@@ -204,17 +229,36 @@ fn walk<D: SampleDecryptor, W: Write>(
             samples: walk.summary.protected_samples,
         });
     }
+    walk.decryptor.go_on().map_err(PlaybackError::Decryptor)?;
     let mut summary = walk.summary;
     summary.bytes = reader.position();
     let output = writer.finish().map_err(PlaybackError::Output)?;
     Ok((summary, output))
 }
 
-/// What the decryptor was told already.
+/// Most `pssh` boxes that are remembered as told. Real streams have a few.
+const MAX_SEEN: usize = 4096;
+
+/// What the decryptor was told already. The tracks bound the key ids; `pssh` boxes may be new in every
+/// fragment of an endless stream, so of these a digest is kept, and only of so many.
 #[derive(Default)]
 struct Seen {
     key_ids: HashSet<KeyId>,
-    pssh: HashSet<Vec<u8>>,
+    pssh: HashSet<[u64; 2]>,
+    /// Keyed at random: nobody can make a file whose boxes collide.
+    hashers: [RandomState; 2],
+}
+
+impl Seen {
+    /// True for a box not seen before.
+    fn is_new(&mut self, pssh: &Pssh) -> bool {
+        if self.pssh.len() >= MAX_SEEN {
+            self.pssh.clear();
+        }
+        let content = (&pssh.system_id, &pssh.key_ids, &pssh.data);
+        let digest = self.hashers.each_ref().map(|state| state.hash_one(content));
+        self.pssh.insert(digest)
+    }
 }
 
 /// The walk over one file.
@@ -233,16 +277,8 @@ impl<D: SampleDecryptor> Walk<'_, D> {
         pssh: &[Pssh],
     ) -> Result<(), PlaybackError<D::Error>> {
         key_ids.retain(|id| self.seen.key_ids.insert(*id));
-        let mut new_pssh = Vec::new();
-        for item in pssh {
-            if self
-                .seen
-                .pssh
-                .insert(item.to_bytes().map_err(PlaybackError::Input)?)
-            {
-                new_pssh.push(item.clone());
-            }
-        }
+        let mut new_pssh = pssh.to_vec();
+        new_pssh.retain(|item| self.seen.is_new(item));
         if key_ids.is_empty() && new_pssh.is_empty() {
             return Ok(());
         }

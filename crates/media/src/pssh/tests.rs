@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used, reason = "a panic is a failed test")]
 
-use crate::testing::{KID, bx, full, words};
+use crate::limits::MAX_PSSH_BYTES;
+use crate::testing::{
+    KID, bx, cenc_file, encv, fragment, full, init_of, read, refused_field, tenc, trak, trex, words,
+};
 use crate::{FourCc, MediaError, Pssh};
 
 /// The W3C common system id.
@@ -101,4 +104,32 @@ fn other_boxes_and_cut_ones_are_refused() {
     for cut in 1..whole.len() {
         assert!(Pssh::parse_all(&whole[..cut]).is_err(), "cut at {cut}");
     }
+}
+
+#[test]
+fn all_boxes_of_one_container_together_have_a_limit_in_bytes() {
+    let half = |fill: u8| {
+        let size = MAX_PSSH_BYTES / 2 - 32;
+        let pssh = Pssh {
+            system_id: [fill; 16],
+            key_ids: None,
+            data: vec![fill; size],
+        };
+        pssh.to_bytes().expect("a small box")
+    };
+    let (one, two) = (half(1), half(2));
+    let inside = [&one[..], &two[..]].concat();
+    let outside = [&inside[..], &bx(b"pssh", &[&[0; 24]])].concat();
+    let moof = |boxes: &[u8]| {
+        let boxes = boxes.to_vec();
+        fragment(move |_| boxes.clone(), &[])
+    };
+    assert!(read(&cenc_file(&[&moof(&inside)])).is_ok());
+    refused_field(&cenc_file(&[&moof(&outside)]), b"pssh", "size of all");
+    let init = |boxes: &[u8]| {
+        let trak = trak(1, b"vide", &[&encv(b"cenc", &tenc(8))], &[]);
+        init_of(&[&trak, &bx(b"mvex", &[&trex(1)]), boxes])
+    };
+    assert!(read(&init(&inside)).is_ok());
+    refused_field(&init(&outside), b"pssh", "size of all");
 }

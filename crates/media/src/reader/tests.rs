@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use proptest::prelude::*;
 
-use crate::limits::{MAX_FRAGMENT_BYTES, MAX_INIT_BYTES};
+use crate::limits::{MAX_FRAGMENT_BYTES, MAX_INIT_BYTES, MAX_MOOF_BYTES};
 use crate::testing::{
     bx, cenc_file, copy, encv, fragment, init, long, read, refused, senc, simple_fragment, table,
     tenc, tfhd, trun,
@@ -304,4 +304,21 @@ fn the_buffer_is_as_large_as_the_largest_fragment_and_reused() {
         "{capacity} for {}",
         large.len()
     );
+}
+
+#[test]
+fn a_movie_fragment_box_has_a_limit_of_its_own() {
+    let mut file = cenc_file(&[]);
+    let size = u32::try_from(MAX_MOOF_BYTES + 1).expect("32 bits");
+    file.extend(size.to_be_bytes());
+    file.extend(b"moof");
+    // Refused by what its header says, before the rest is waited for.
+    match refused(&file) {
+        MediaError::TooLarge {
+            kind: FourCc::MOOF,
+            limit: MAX_MOOF_BYTES,
+            ..
+        } => {}
+        other => panic!("{other}"),
+    }
 }

@@ -109,3 +109,8 @@ fn durations_round_up() {
     assert_eq!(super::milliseconds(180_000, 90_000), 2000);
     assert_eq!(super::milliseconds(u64::MAX, 1), u64::MAX);
 }
+
+#[test]
+fn a_sample_takes_the_36_bytes_that_the_memory_bound_counts() {
+    assert_eq!(size_of::<crate::Sample>(), 36);
+}

@@ -449,3 +449,81 @@ fn samples_that_do_not_lie_side_by_side_are_decrypted_one_by_one() {
         .count();
     assert!(alone > 40 && alone < decryptor.batches.iter().map(|batch| batch.1).sum());
 }
+
+/// Stops when told, and keeps what it was shown first.
+#[derive(Default)]
+struct Stopping {
+    init: usize,
+    left: usize,
+}
+
+impl SampleDecryptor for Stopping {
+    type Error = RawError;
+
+    fn begin(&mut self, init: &[u8]) -> Result<(), RawError> {
+        self.init = init.len();
+        Ok(())
+    }
+
+    fn go_on(&mut self) -> Result<(), RawError> {
+        self.left = self.left.checked_sub(1).ok_or(RawError::Told)?;
+        Ok(())
+    }
+
+    fn prepare(&mut self, _: &[KeyId], _: &[Pssh]) -> Result<(), RawError> {
+        Ok(())
+    }
+
+    fn decrypt(&mut self, _: &TrackBatch<'_>, _: &mut [u8]) -> Result<(), RawError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_clear_file_can_be_stopped_at_every_part_and_before_it_gets_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = dir.path().join("out.mp4");
+    let parts = |left: usize| {
+        let mut decryptor = Stopping { init: 0, left };
+        let (mut seen, input) = (0, sample("clear-video.mp4"));
+        let result = decrypt_file(&input, &output, &mut decryptor, &mut |_| seen += 1);
+        assert!(decryptor.init > 100);
+        (result, seen)
+    };
+    let (whole, all) = parts(usize::MAX);
+    whole.unwrap();
+    fs::remove_file(&output).unwrap();
+    assert!(all > 2);
+    // One more question than there are parts: the last stands before the name.
+    for left in 0..=all {
+        let (result, _) = parts(left);
+        assert!(
+            matches!(result, Err(PlaybackError::Decryptor(RawError::Told))),
+            "{left}"
+        );
+        assert_eq!(names(dir.path()), Vec::<String>::new(), "{left}");
+    }
+    parts(all + 1).0.unwrap();
+}
+
+#[test]
+fn a_pipe_serves_as_input() {
+    let (file, clear, keys) = listed()
+        .into_iter()
+        .find(|f| f.0 == "cbcs-both.mp4")
+        .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (pipe, output) = (dir.path().join("pipe"), dir.path().join("out.mp4"));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let writer = std::thread::spawn({
+        let (pipe, bytes) = (pipe.clone(), fs::read(sample(&file)).unwrap());
+        move || fs::write(pipe, bytes).unwrap()
+    });
+    decrypt_file(&pipe, &output, &mut RawKeys::new(&keys), &mut |_| ()).unwrap();
+    writer.join().unwrap();
+    assert_eq!(
+        media(&fs::read(&output).unwrap()),
+        media(&fs::read(sample(&clear)).unwrap())
+    );
+}
