@@ -1,11 +1,12 @@
 //! HTTP/1.1 over `ureq`.
 
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::time::Duration;
 
-use ureq::Agent;
-use ureq::http::Response;
 use ureq::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use ureq::http::{Response, Uri};
+use ureq::{Agent, Proxy};
 
 use crate::{HttpRequest, HttpResponse, Method, Transport, TransportError};
 
@@ -18,9 +19,20 @@ const MAX_HEADERS: usize = 16 * 1024;
 
 /// HTTP as applications without a stack of their own use it. Follows no redirects: what is sealed to
 /// one service is of no use to another.
+///
+/// Goes through the proxy that the environment names (`https_proxy`, `http_proxy`, `all_proxy`, and
+/// `no_proxy` against it), but never to this machine's own loopback addresses.
 #[derive(Clone, Debug)]
 pub struct HttpTransport {
     agent: Agent,
+    proxied: Option<Proxied>,
+}
+
+/// The way through a proxy.
+#[derive(Clone, Debug)]
+struct Proxied {
+    agent: Agent,
+    proxy: Proxy,
 }
 
 impl Default for HttpTransport {
@@ -33,30 +45,39 @@ impl HttpTransport {
     /// A transport with a pool of connections of its own.
     #[must_use]
     pub fn new() -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_response_header_size(MAX_HEADERS)
-            .timeout_connect(Some(CONNECT))
-            .user_agent(concat!("keybearer/", env!("CARGO_PKG_VERSION")))
-            .build();
+        Self::through(Proxy::try_from_env())
+    }
+
+    fn through(proxy: Option<Proxy>) -> Self {
         Self {
-            agent: config.new_agent(),
+            agent: agent(None),
+            proxied: proxy.map(|proxy| Proxied {
+                agent: agent(Some(proxy.clone())),
+                proxy,
+            }),
         }
     }
 
+    /// The proxy on the way to an address, if any.
+    fn proxied(&self, url: &str) -> Option<&Proxied> {
+        let uri = url.parse::<Uri>().ok()?;
+        let proxied = self.proxied.as_ref()?;
+        (!is_loopback(uri.host()?) && !proxied.proxy.is_no_proxy(&uri)).then_some(proxied)
+    }
+
     fn send(&self, request: &HttpRequest<'_>) -> Result<Response<ureq::Body>, ureq::Error> {
+        let agent = self
+            .proxied(request.url)
+            .map_or(&self.agent, |proxied| &proxied.agent);
         match request.method {
-            Method::Get => self
-                .agent
+            Method::Get => agent
                 .get(request.url)
                 .header(ACCEPT, COSE)
                 .config()
                 .timeout_global(Some(request.timeout))
                 .build()
                 .call(),
-            Method::Post => self
-                .agent
+            Method::Post => agent
                 .post(request.url)
                 .header(ACCEPT, COSE)
                 .header(CONTENT_TYPE, COSE)
@@ -68,8 +89,46 @@ impl HttpTransport {
     }
 }
 
+fn agent(proxy: Option<Proxy>) -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_response_header_size(MAX_HEADERS)
+        .timeout_connect(Some(CONNECT))
+        .user_agent(concat!("keybearer/", env!("CARGO_PKG_VERSION")))
+        .proxy(proxy)
+        .build()
+        .new_agent()
+}
+
+/// Whether a host is this machine by definition: a proxy elsewhere would reach itself.
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    // RFC 6761 section 6.3: names under `localhost` are loopback too.
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
 impl Transport for HttpTransport {
     fn exchange<'a>(&self, request: &HttpRequest<'a>) -> Result<HttpResponse, TransportError> {
+        self.attempt(request).map_err(|mut error| {
+            if let Some(Proxied { proxy, .. }) = self.proxied(request.url)
+                && let Some(reason) = error.reason_mut()
+            {
+                // Not its whole address, which may hold a password.
+                *reason += &format!(" (through proxy {}:{})", proxy.host(), proxy.port());
+            }
+            error
+        })
+    }
+}
+
+impl HttpTransport {
+    fn attempt(&self, request: &HttpRequest<'_>) -> Result<HttpResponse, TransportError> {
         let url = request.url;
         let response = self.send(request).map_err(|error| of_ureq(url, error))?;
         let too_large = || TransportError::TooLarge {

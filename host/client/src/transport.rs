@@ -122,6 +122,19 @@ impl TransportError {
         }
     }
 
+    /// The words on why, to say more of the way.
+    pub(crate) const fn reason_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Connect { reason, .. }
+            | Self::Cut { reason, .. }
+            | Self::Tls { reason, .. }
+            | Self::Protocol { reason, .. } => Some(reason),
+            Self::Timeout { what, .. } => Some(what),
+            Self::Answer { message, .. } => Some(message),
+            Self::TooLarge { .. } => None,
+        }
+    }
+
     /// How long the service asks to wait before the next attempt.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {

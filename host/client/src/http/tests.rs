@@ -254,3 +254,53 @@ fn a_plain_service_behind_https_is_a_tls_error() {
     assert!(matches!(error, TransportError::Tls { .. }), "{error:?}");
     assert!(!error.is_transient());
 }
+
+#[test]
+fn no_proxy_stands_between_this_machine_and_itself() {
+    let (url, _) = answers("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsealed");
+    // Nothing listens on the discard port: a request that went there would fail.
+    let transport = HttpTransport::through(Some(Proxy::new("http://127.0.0.1:9").unwrap()));
+    let request = HttpRequest {
+        method: Method::Get,
+        url: &url,
+        body: &[],
+        limit: LIMIT,
+        timeout: Duration::from_secs(5),
+    };
+    assert_eq!(transport.exchange(&request).unwrap().body, b"sealed");
+    for host in [
+        "localhost",
+        "LOCALHOST.",
+        "a.localhost",
+        "127.9.9.9",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+    ] {
+        assert!(is_loopback(host), "{host}");
+    }
+    for host in [
+        "example.com",
+        "localhost.example.com",
+        "10.0.0.1",
+        "[::2]",
+        "127.example",
+    ] {
+        assert!(!is_loopback(host), "{host}");
+    }
+}
+
+#[test]
+fn an_error_on_the_way_through_a_proxy_names_it_without_its_password() {
+    let proxy = Proxy::new("http://name:5ec7e7@127.0.0.1:9").unwrap();
+    let transport = HttpTransport::through(Some(proxy));
+    let request = HttpRequest {
+        method: Method::Get,
+        url: "http://service.example/v1/time",
+        body: &[],
+        limit: LIMIT,
+        timeout: Duration::from_secs(5),
+    };
+    let error = transport.exchange(&request).unwrap_err().to_string();
+    assert!(error.contains("through proxy 127.0.0.1:9"), "{error}");
+    assert!(!error.contains("5ec7e7"), "{error}");
+}
