@@ -14,7 +14,7 @@ pub struct RetryPolicy {
     /// Pause before the second attempt. It doubles from attempt to attempt, and each pause is
     /// shortened by up to half, at random, so that many clients do not come back at once.
     pub first_pause: Duration,
-    /// Time for all attempts and pauses together.
+    /// Time for all attempts and pauses together. Each attempt has an equal share of what is left.
     pub deadline: Duration,
 }
 
@@ -41,9 +41,11 @@ impl RetryPolicy {
     ) -> Result<Vec<u8>, TransportError> {
         let start = Instant::now();
         let mut pause = self.first_pause;
-        let mut attempt = 1;
+        let mut attempt = 1_u32;
         loop {
-            request.timeout = self.deadline.saturating_sub(start.elapsed());
+            // A share of what is left: an attempt that stalls must leave time for the others.
+            let shares = self.attempts.saturating_sub(attempt).saturating_add(1);
+            request.timeout = self.deadline.saturating_sub(start.elapsed()) / shares;
             let error = match transport.exchange(&request).and_then(&check) {
                 Ok(body) => return Ok(body),
                 Err(error) => error,
