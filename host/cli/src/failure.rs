@@ -87,7 +87,7 @@ impl From<ClientError> for Failure {
                     .reason
                     .map(|reason| format!("keybearer explain {reason:?}")),
             ),
-            ClientError::KeyNotUsable { .. } | ClientError::KeyMissing { .. } => {
+            ClientError::KeyNotUsable { .. } | ClientError::KeysMissing { .. } => {
                 (Exit::Denied, None)
             }
             ClientError::Http { .. } => (Exit::Service, None),
@@ -95,7 +95,7 @@ impl From<ClientError> for Failure {
                 Exit::Trusted,
                 Some(format!("keybearer explain {}", status.name())),
             ),
-            ClientError::Input { .. } => (Exit::Input, None),
+            ClientError::Input { .. } | ClientError::SampleTooLong { .. } => (Exit::Input, None),
             _ => (Exit::Trusted, None),
         };
         let mut failure = Self::of(exit, &error);

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use keybearer_license::{
     DenialReason, MAX_LICENSE_ANSWER, MAX_PROVISION_ANSWER, MAX_REVOCATION_LIST, MAX_SERVICE_INFO,
@@ -19,6 +20,8 @@ use crate::{
 
 /// Longest text of a service's unsealed error that is passed on, in characters.
 const MAX_MESSAGE: usize = 200;
+/// Pause before an overloaded service is asked again that does not say how long.
+const OVERLOADED: Duration = Duration::from_secs(2);
 /// Code of an unsealed error: the request was sealed to another service, or to this one before it
 /// changed its certificate.
 const WRONG_SERVICE: &str = "wrong-service";
@@ -115,7 +118,8 @@ impl Client {
     /// Asks the service for a licence and loads it. Loading drops no key that is still valid.
     ///
     /// Where the answer shows that the challenge was used up, a revocation list is missing or the
-    /// service's certificate is a newer one, that is fetched and the request made once more.
+    /// service's certificate is a newer one, that is fetched and the request made once more. A service
+    /// that is overloaded is asked again as the retry policy allows.
     ///
     /// # Errors
     /// [`ClientError::Denied`], [`ClientError::Http`], [`ClientError::Refused`].
@@ -124,12 +128,26 @@ impl Client {
         session: &mut Session,
         wanted: &LicenseWanted,
     ) -> Result<License, ClientError> {
-        match self.acquire_once(session, wanted) {
-            Err(error) if needs_challenge(&error) => {
-                session.renew_challenge(self.service_info()?);
-                self.acquire_once(session, wanted)
+        let start = Instant::now();
+        let (mut attempt, mut renewed) = (1, false);
+        loop {
+            let error = match self.acquire_once(session, wanted) {
+                Ok(license) => return Ok(license),
+                Err(error) => error,
+            };
+            if needs_challenge(&error) && !renewed {
+                renewed = true;
+            } else if let Some(wait) = overloaded(&error)
+                && attempt < self.retry.attempts
+                && wait < self.retry.deadline.saturating_sub(start.elapsed())
+            {
+                attempt += 1;
+                thread::sleep(wait);
+            } else {
+                return Err(error);
             }
-            done => done,
+            // The answer to the very same request would be the same.
+            session.renew_challenge(self.service_info()?);
         }
     }
 
@@ -218,6 +236,18 @@ impl Client {
                 accepted(&url, response)
             })
             .map_err(|source| ClientError::Http { during, source })
+    }
+}
+
+/// How long to wait for a service that says under its seal that it has too much to do.
+fn overloaded(error: &ClientError) -> Option<Duration> {
+    match error {
+        ClientError::Denied(denial) if denial.reason == Some(DenialReason::Overloaded) => Some(
+            denial
+                .retry_after_seconds
+                .map_or(OVERLOADED, |seconds| Duration::from_secs(seconds.into())),
+        ),
+        _ => None,
     }
 }
 

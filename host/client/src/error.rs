@@ -48,15 +48,40 @@ pub enum ClientError {
         /// Why it has it.
         reasons: Vec<Reason>,
     },
-    /// The service gave a licence, but without this key.
+    /// The service gave licences, but none with these keys.
     #[error(
-        "the licence does not hold key {}; the service does not know it or may not give it to this \
-         device",
-        hex::encode(.key_id)
+        "no licence holds {}; {}",
+        listed(.key_ids),
+        match .denial {
+            Some(denial) => format!("asked for the rest, the service refused: {denial}"),
+            None => "the service does not know the rest or may not give it to this device".into(),
+        }
     )]
-    KeyMissing {
-        /// The key.
-        key_id: KeyId,
+    KeysMissing {
+        /// The keys still missing.
+        key_ids: Vec<KeyId>,
+        /// What the service said when it was asked for these alone.
+        denial: Option<Box<Denial>>,
+    },
+    /// A protected sample lasts longer than one call to the trusted side may cover.
+    #[error(
+        "track {track}: sample {sample} of the fragment{} lasts {duration_ms} ms; by a licence only \
+         samples of up to {limit_ms} ms can be decrypted, since the rules are looked at that often",
+        .decode_time.map(|at| format!(" at {:.3} s", seconds(at, *.timescale))).unwrap_or_default()
+    )]
+    SampleTooLong {
+        /// `track_ID`.
+        track: u32,
+        /// Number of the sample in its track fragment, from 1.
+        sample: usize,
+        /// Decoding time of the fragment's first sample, in units of the timescale.
+        decode_time: Option<u64>,
+        /// Units in one second.
+        timescale: u32,
+        /// How long it lasts, in milliseconds.
+        duration_ms: u64,
+        /// How long it may last, in milliseconds.
+        limit_ms: u64,
     },
     /// What the caller gave exceeds a limit of the interface.
     #[error("{during}: {what}")]
@@ -105,6 +130,18 @@ impl ClientError {
             },
         }
     }
+}
+
+fn listed(key_ids: &[KeyId]) -> String {
+    let ids: Vec<String> = key_ids.iter().map(hex::encode).collect();
+    let keys = if ids.len() == 1 { "key" } else { "keys" };
+    format!("{keys} {}", ids.join(", "))
+}
+
+/// A time for people: a double is exact enough to find a place in a film.
+#[allow(clippy::cast_precision_loss, reason = "shown with three decimals")]
+fn seconds(units: u64, timescale: u32) -> f64 {
+    units as f64 / f64::from(timescale)
 }
 
 /// A status with what to do about it.

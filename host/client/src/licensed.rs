@@ -74,18 +74,40 @@ impl<'a> Licensed<'a> {
         self.licenses.push(license);
     }
 
+    /// Asks until every key is there. A service gives the keys of one content in one licence: what an
+    /// answer leaves out is asked for again, once for each set, by key ids alone, since init data could
+    /// lead to the same content once more.
     fn acquire(&mut self, key_ids: &[KeyId], init_data: &[InitData]) -> Result<(), ClientError> {
-        let wanted = LicenseWanted {
-            key_ids: key_ids.to_vec(),
-            init_data: init_data.to_vec(),
-            token: self.token.clone(),
-            ..LicenseWanted::default()
-        };
-        let license = self.client.acquire(self.session, &wanted)?;
-        self.hold(license);
-        match key_ids.iter().find(|id| !self.tracks.contains_key(*id)) {
-            Some(key_id) => Err(ClientError::KeyMissing { key_id: *key_id }),
-            None => Ok(()),
+        let mut missing = key_ids.to_vec();
+        let mut init_data = init_data.to_vec();
+        loop {
+            let asked = missing.len();
+            let wanted = LicenseWanted {
+                key_ids: missing.clone(),
+                init_data: std::mem::take(&mut init_data),
+                token: self.token.clone(),
+                ..LicenseWanted::default()
+            };
+            let license = match self.client.acquire(self.session, &wanted) {
+                Ok(license) => license,
+                // Of the first answer the denial says it all; later it is about the rest only.
+                Err(ClientError::Denied(denial)) if asked < key_ids.len() => {
+                    let denial = Some(Box::new(denial));
+                    let key_ids = missing;
+                    return Err(ClientError::KeysMissing { key_ids, denial });
+                }
+                Err(error) => return Err(error),
+            };
+            self.hold(license);
+            missing.retain(|id| !self.tracks.contains_key(id));
+            if missing.is_empty() {
+                return Ok(());
+            }
+            if missing.len() == asked {
+                let key_ids = missing;
+                let denial = None;
+                return Err(ClientError::KeysMissing { key_ids, denial });
+            }
         }
     }
 
@@ -153,7 +175,11 @@ impl SampleDecryptor for Licensed<'_> {
         let licensed = *self
             .tracks
             .get(&key_id)
-            .ok_or(ClientError::KeyMissing { key_id })?;
+            .ok_or_else(|| ClientError::KeysMissing {
+                key_ids: vec![key_id],
+                denial: None,
+            })?;
+        refuse_long_sample(batch)?;
         let full = |status| ClientError::Refused {
             during: "listing samples",
             status,
@@ -182,6 +208,30 @@ impl SampleDecryptor for Licensed<'_> {
             .decrypt(&call, data)
             .map_err(|error| self.explained(key_id, error))
     }
+}
+
+/// A sample cannot be split, and the trusted side looks at its rules at least every two seconds of
+/// media: said here, where the sample can be named.
+fn refuse_long_sample(batch: &TrackBatch<'_>) -> Result<(), ClientError> {
+    let duration_ms = batch.batch.duration_ms();
+    let limit_ms = u64::from(MAX_MEDIA_DURATION_MS);
+    if duration_ms <= limit_ms {
+        return Ok(());
+    }
+    let fragment = batch.batch.fragment();
+    let first = batch.batch.samples().first().map(|sample| sample.range());
+    let before = fragment
+        .samples()
+        .iter()
+        .take_while(|sample| Some(sample.range()) != first);
+    Err(ClientError::SampleTooLong {
+        track: batch.track.id,
+        sample: before.count().saturating_add(1),
+        decode_time: fragment.decode_time,
+        timescale: fragment.timescale,
+        duration_ms,
+        limit_ms,
+    })
 }
 
 /// What to call the track when asking for its decryption. A file knows sound from pictures, but not

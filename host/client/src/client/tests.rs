@@ -135,13 +135,17 @@ fn loaded() -> Step {
 }
 
 fn denied(reason: DenialReason) -> Step {
+    denied_for(reason, None)
+}
+
+fn denied_for(reason: DenialReason, retry_after: Option<u32>) -> Step {
     let denial = DenialReport {
         reason: reason.code(),
         rule: None,
         wanted: None,
         found: None,
         server_code: None,
-        retry_after: None,
+        retry_after,
         level_needed: None,
         key_id: None,
     };
@@ -448,4 +452,38 @@ fn a_client_prints_no_secrets_and_names_its_parts() {
         "{text}"
     );
     drop(client);
+}
+
+#[test]
+fn an_overloaded_service_is_asked_again_within_the_policy() {
+    let overloaded = |seconds| denied_for(DenialReason::Overloaded, Some(seconds));
+    let exchanges = |times| {
+        let both = [
+            ("/v1/service-info", ok(b"info")),
+            ("/v1/license", ok(b"answer")),
+        ];
+        network(vec![both; times].into_iter().flatten().collect())
+    };
+    let asks = |last: Step, times| {
+        let mut steps = vec![opened()];
+        for _ in 1..times {
+            steps.extend([message(b"request"), overloaded(0)]);
+        }
+        steps.extend([message(b"request"), last]);
+        let (client, requests) = client(steps, exchanges(times));
+        let client = client.with_retry(RetryPolicy {
+            attempts: 3,
+            first_pause: Duration::ZERO,
+            deadline: Duration::from_secs(20),
+        });
+        let mut session = client.open_session().unwrap();
+        let result = client.acquire(&mut session, &LicenseWanted::default());
+        assert_eq!(requests.lock().unwrap().len(), 1 + 2 * times);
+        result
+    };
+    asks(loaded(), 3).unwrap();
+    let is_overloaded = |error: ClientError| matches!(&error, ClientError::Denied(d) if d.reason == Some(DenialReason::Overloaded));
+    // Not more often than the policy says, and not where the wait is longer than the deadline.
+    assert!(is_overloaded(asks(overloaded(0), 3).unwrap_err()));
+    assert!(is_overloaded(asks(overloaded(60), 1).unwrap_err()));
 }

@@ -311,7 +311,7 @@ fn a_licence_without_the_key_is_named_before_a_sample_is_touched() {
         panic!("{result:?}")
     };
     assert!(
-        matches!(error, ClientError::KeyMissing { key_id: KEY_ID }),
+        matches!(&error, ClientError::KeysMissing { key_ids, denial: None } if *key_ids == [KEY_ID]),
         "{error}"
     );
     assert_eq!((calls.lock().unwrap().len(), left), (0, vec![]));
@@ -338,4 +338,32 @@ fn a_track_is_called_what_the_file_knows_it_is() {
             "{kind:?} {licensed:?}"
         );
     }
+}
+
+#[test]
+fn a_sample_that_lasts_too_long_is_named_with_its_track_and_durations() {
+    let keys = vec![key(KeyStatus::Usable, TrackType::Sd)];
+    let behaviour = Behaviour {
+        keys,
+        decrypts: usize::MAX,
+        refusal: never,
+    };
+    let (client, calls) = client(behaviour, 1);
+    let mut file = std::fs::read(FILE).unwrap();
+    // Fewer units in a second make every sample longer.
+    let mdhd = file.windows(4).position(|word| word == b"mdhd").unwrap();
+    let timescale = file[mdhd + 16..].first_chunk_mut::<4>().unwrap();
+    *timescale = (u32::from_be_bytes(*timescale) / 100).to_be_bytes();
+    let mut session = client.open_session().unwrap();
+    let mut decryptor = Licensed::new(&client, &mut session, None).unwrap();
+    let result = crate::decrypt_stream(&file[..], std::io::sink(), &mut decryptor, &mut |_| ());
+    let Err(PlaybackError::Decryptor(error)) = result else {
+        panic!("{result:?}")
+    };
+    assert_eq!(
+        error.to_string(),
+        "track 1: sample 1 of the fragment at 0.000 s lasts 4000 ms; by a licence only samples of up \
+         to 2000 ms can be decrypted, since the rules are looked at that often"
+    );
+    assert!(calls.lock().unwrap().is_empty());
 }

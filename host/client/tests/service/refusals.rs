@@ -57,6 +57,9 @@ fn a_token_serves_one_device_once() {
     assert_eq!(refused.reason, Some(DenialReason::EnrolmentRefused));
     assert_eq!(refused.rule.as_deref(), Some("token-used"));
     assert!(!other.device_key().unwrap().provisioned);
+    // A device that has never begun has no key to show either.
+    let error = world.new_device("third").device_key().unwrap_err();
+    assert_eq!(status(error), Status::NotProvisioned);
 }
 
 #[test]
@@ -88,9 +91,14 @@ fn half_the_keys_are_not_enough() {
     let missing = sample_file("cenc-both.mp4").keys[1].id;
     let error = world.refused(&client, "cenc-both.mp4");
     assert!(
-        matches!(error, ClientError::KeyMissing { key_id } if key_id == missing),
+        matches!(&error, ClientError::KeysMissing { key_ids, denial: Some(denial) }
+            if *key_ids == [missing] && denial.reason == Some(DenialReason::KeyUnknown)),
         "{error}"
     );
+    assert!(error.to_string().contains(&hex::encode(missing)), "{error}");
+    // Once for both, once for what was left out, and no more.
+    let totals = world.server.registry().totals().unwrap();
+    assert_eq!((totals.licenses, totals.denials), (1, 1));
 }
 
 #[test]
