@@ -29,7 +29,8 @@ pub(super) struct DemoService {
     url: ServerUrl,
     anchor: AnchorDigest,
     description: Description,
-    key_digest: [u8; 32],
+    /// What a factory token names; a device at Low is certified without one.
+    key_digest: Option<[u8; 32]>,
 }
 
 impl DemoService {
@@ -64,21 +65,24 @@ impl DemoService {
             .parse::<ServerUrl>()
             .map_err(|error| cannot("reach the licence server", &error))?;
         let anchor = AnchorDigest(server.anchor().digest.0);
-        let key_digest = Device::connect(tee)?.device_key(&anchor).map_err(|error| {
-            let failure = Failure::from(error);
-            if operator.is_none() && description.level >= Level::Medium {
-                return failure.hint(
-                    "this trusted side accepts only the operators it was built for: name their keys with --operator",
-                );
-            }
-            failure
-        })?;
+        let key_digest = (description.level >= Level::Medium).then(|| {
+            let key = Device::connect(tee)?.device_key(&anchor);
+            key.map(|key| key.digest).map_err(|error| {
+                let failure = Failure::from(error);
+                if operator.is_none() {
+                    return failure.hint(
+                        "this trusted side accepts only the operators it was built for: name their keys with --operator",
+                    );
+                }
+                failure
+            })
+        });
         Ok(Self {
             server,
             url,
             anchor,
             description,
-            key_digest: key_digest.digest,
+            key_digest: key_digest.transpose()?,
         })
     }
 
@@ -98,10 +102,10 @@ impl DemoService {
     /// anything else by an enrolment token, which never certifies more than Low.
     pub(super) fn provision(&self, client: &Client) -> Result<Certified, Failure> {
         let registry = self.server.registry();
-        let token = if self.description.level >= Level::Medium {
+        let token = if let Some(key_digest) = self.key_digest {
             let minted = registry.mint_factory(&FactoryToken {
                 tenant: TENANT.to_owned(),
-                key_digest: Digest(self.key_digest),
+                key_digest: Digest(key_digest),
                 level: self.description.level,
                 model: None,
                 valid_seconds: TOKEN_SECONDS,
