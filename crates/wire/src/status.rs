@@ -77,7 +77,7 @@ statuses! {
     NotForThisRequest = 98, "the answer belongs to another request, or its request was already answered";
     NotForThisDevice = 99, "the answer was made for another device";
     WrongService = 100, "the answer comes from another service than the request went to";
-    UnsupportedVersion = 101, "the message's protocol version is below the floor or unknown";
+    UnsupportedVersion = 101, "a message is of an unknown protocol version, or sealed records are of a newer core than this one";
     Late = 102, "the answer came later than 30 seconds after its request";
     StaleSequence = 103, "the licence is not newer than the one it would replace";
     NoChallenge = 104, "no challenge of the service is at hand; fetch its service info first";
