@@ -4,6 +4,7 @@
 //! the line, what was found and what was expected; it never repeats a line of the file, since that
 //! line may hold a key.
 
+mod address;
 mod content;
 mod error;
 mod key;
@@ -16,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use keybearer_crypto::Secret;
-use keybearer_license::{HardwareModel, Version};
+use keybearer_license::{HardwareModel, MAX_URL, Version};
 use serde::Deserialize;
 
 use crate::keys::files::read_private;
@@ -38,7 +39,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the operator reaches it. It speaks plain HTTP: keep it on loopback, or put TLS before it.
     pub admin_listen: SocketAddr,
-    /// The address that devices are given, if it is another than that of `listen`.
+    /// The address that devices are given, if it is another than that of `listen`. Needed where
+    /// `listen` is every address of the machine.
     pub public_url: Option<String>,
     /// The key directory.
     pub key_dir: PathBuf,
@@ -84,10 +86,13 @@ pub struct Limits {
     pub body_seconds: u64,
     /// Seconds for a whole request, and for open requests when the server stops.
     pub request_seconds: u64,
-    /// Answers kept for repeats, 10 minutes each; beyond it new requests are denied as overloaded.
+    /// Answers kept for repeats, 10 minutes each; beyond it new requests are denied as overloaded,
+    /// and so are those of a device for which one in 100 of them, or at least 16, is kept already.
     pub kept_answers: u64,
-    /// Entries kept in the log; the oldest make room.
+    /// Entries kept in the log, and as many of devices without a certificate; the oldest make room.
     pub log_entries: u64,
+    /// Bytes of the store that stay in memory.
+    pub store_cache_bytes: usize,
 }
 
 impl Default for Limits {
@@ -100,6 +105,7 @@ impl Default for Limits {
             request_seconds: 30,
             kept_answers: 100_000,
             log_entries: 100_000,
+            store_cache_bytes: 64 * 1024 * 1024,
         }
     }
 }
@@ -236,6 +242,7 @@ impl Config {
     /// [`ConfigError::Invalid`].
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         self.check_limits()?;
+        self.check_address()?;
         let mut tenants = HashSet::new();
         for tenant in &self.tenants {
             if !is_name(&tenant.name) {
@@ -297,6 +304,10 @@ impl Config {
             ("request_seconds", limits.request_seconds),
             ("kept_answers", limits.kept_answers),
             ("log_entries", limits.log_entries),
+            (
+                "store_cache_bytes",
+                u64::try_from(limits.store_cache_bytes).unwrap_or(u64::MAX),
+            ),
         ];
         for (name, number) in numbers {
             // The upper bound keeps sums of durations and semaphore counts far from overflow.
@@ -306,14 +317,23 @@ impl Config {
                 )));
             }
         }
-        if let Some(url) = &self.public_url
-            && !(url.starts_with("https://") || url.starts_with("http://"))
-        {
-            return Err(invalid(format!(
-                "public_url = {url:?}, expected an address that begins with https:// or http://"
-            )));
-        }
         Ok(())
+    }
+
+    /// Whether there is an address that devices can be given: bundles and licences name it.
+    fn check_address(&self) -> Result<(), ConfigError> {
+        match &self.public_url {
+            Some(url) => address::check(url).map_err(|why| {
+                let shown: String = url.chars().take(MAX_URL).collect();
+                invalid(format!("public_url = {shown:?}: {why}"))
+            }),
+            None if self.listen.ip().is_unspecified() => Err(invalid(format!(
+                "listen = {}: no device finds the server under this address, expected public_url \
+                 beside it",
+                self.listen
+            ))),
+            None => Ok(()),
+        }
     }
 }
 

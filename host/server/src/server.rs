@@ -96,7 +96,7 @@ impl Server {
             .clone()
             .unwrap_or_else(|| admin_token_file(&config.key_dir));
         let admin_token = read_admin_token(&admin_token_file)?;
-        let store = Store::open(&config.store)?;
+        let store = Store::open(&config.store, config.limits.store_cache_bytes)?;
         store.try_store_key(keys.store_key())?;
         check_conflicts(&config, &store)?;
         let (public, admin) = (listen(config.listen)?, listen(config.admin_listen)?);

@@ -48,12 +48,13 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the store's file, or makes it, for its owner alone.
+    /// Opens the store's file, or makes it, for its owner alone. Of what was read and written at
+    /// most `cache_bytes` stay in memory; the database's own measure would be a gigabyte.
     ///
     /// # Errors
     /// [`StoreError::File`] where others can read it, [`StoreError::Damaged`],
     /// [`StoreError::Database`] where another process has it open.
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
         let io = |source| StoreError::Io {
             path: path.to_owned(),
             source,
@@ -68,7 +69,9 @@ impl Store {
             .open(path)
             .map_err(io)?;
         check_private(path, &file).map_err(StoreError::File)?;
-        let database = Database::builder().create_with_backend(FileBackend::new(file)?)?;
+        let database = Database::builder()
+            .set_cache_size(cache_bytes)
+            .create_with_backend(FileBackend::new(file)?)?;
         if !existed {
             sync_directory(path).map_err(io)?;
         }
@@ -162,8 +165,8 @@ fn written<T: Serialize>(table: &'static str, record: &T) -> Result<Vec<u8>, Sto
 }
 
 /// The oldest entry of an index by time, if its time lies before `time`.
-fn first_before<const N: usize>(
-    index: &impl ReadableTable<(u64, &'static [u8; N]), ()>,
+fn first_before<const N: usize, V: redb::Value + 'static>(
+    index: &impl ReadableTable<(u64, &'static [u8; N]), V>,
     time: u64,
 ) -> Result<Option<(u64, [u8; N])>, StoreError> {
     let first = index.first()?.map(|(entry, _)| {

@@ -72,6 +72,7 @@ body_seconds = 4
 request_seconds = 5
 kept_answers = 6
 log_entries = 7
+store_cache_bytes = 8
 
 [[tenant]]
 name = "default"
@@ -136,6 +137,7 @@ trusted_outputs = "required"
     .unwrap();
     assert_eq!(config.minimum_core.unwrap().to_string(), "1.2.3");
     assert_eq!(config.limits.log_entries, 7);
+    assert_eq!(config.limits.store_cache_bytes, 8);
     assert_eq!(config.tenants[1].barred_models[0].as_str(), "old-box");
     assert_eq!(
         config.admin_token_file.as_deref(),
@@ -400,6 +402,23 @@ fn contradictions_are_refused_by_name() {
             format!("{MINIMAL}public_url = \"license.example\"\n"),
             "https://",
         ),
+        (
+            format!("{MINIMAL}public_url = \"https://me@license.example\"\n"),
+            "user name",
+        ),
+        (
+            format!("{MINIMAL}public_url = \"https://license.example?x=1\"\n"),
+            "query or fragment",
+        ),
+        (
+            format!("{MINIMAL}public_url = \"https://license example\"\n"),
+            "https://",
+        ),
+        (
+            format!("{MINIMAL}listen = \"0.0.0.0:7480\"\n"),
+            "public_url",
+        ),
+        (format!("{MINIMAL}listen = \"[::]:7480\"\n"), "public_url"),
         (
             format!("{MINIMAL}[[tenant]]\nname = \"a\"\n[[tenant]]\nname = \"a\"\n"),
             "named twice",

@@ -43,7 +43,7 @@ fn app() -> (tempfile::TempDir, Arc<App>) {
     let mut config = Config::new(folder.path(), &store);
     config.limits.concurrent_requests = 1;
     config.limits.request_seconds = 1;
-    let store = Store::open(&store).unwrap();
+    let store = Store::open(&store, 1024 * 1024).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(ThreadClock);
     let service = Service::new(keys, store, clock, config, "http://test".into()).unwrap();
     (

@@ -1,20 +1,30 @@
 //! Answering once: repeats, challenges, and the one commit that makes an answer count.
+//!
+//! Promises that nobody takes the room of others: who may have nothing is refused at the door,
+//! from a view of the store and without a trace in it, and what is kept of the others' answers has
+//! a share for each device.
 
 use std::num::NonZeroU32;
 
 use keybearer_license::{
-    AnswerHead, Challenge, Denial, DenialReason, Exchange, LicenseError, ServiceIdentity, UnixTime,
-    check_challenge, seal_denial,
+    AnswerHead, Challenge, Denial, DenialReason, Exchange, LicenseError, ServiceIdentity, Ueid,
+    UnixTime, check_challenge, seal_denial,
 };
 
 use super::{Fault, Service};
 use crate::keys::ServiceCertificate;
 use crate::metrics::Replay;
 use crate::names::Named;
-use crate::store::{Change, KeptAnswer, LogEvent};
+use crate::store::{Change, KeptAnswer, LogEvent, StoreError, View};
 
 /// When a device that found the service overloaded may try again, in seconds.
 const RETRY_SECONDS: NonZeroU32 = NonZeroU32::new(5).expect("5 is not 0");
+
+/// A device's share of the kept answers is one in so many, so that it takes this many devices to
+/// use up the room of all. A thousand in ten minutes, as the limits are by themselves.
+const DEVICE_SHARES: u64 = 100;
+/// Its share at the least, however small the store is made.
+const LEAST_SHARE: u64 = 16;
 
 /// What is granted, with what the log says of it, or why it is not.
 pub(super) type Decision<T> = Result<(T, Option<LogEvent>), Denial>;
@@ -30,6 +40,8 @@ enum Done {
 pub(super) struct Asked<'a> {
     pub(super) exchange: &'a Exchange,
     pub(super) challenge: &'a Challenge,
+    /// What the device calls itself: certified, or a mere claim where it provisions.
+    pub(super) ueid: &'a Ueid,
     /// The serial of the device's certificate, where it has one.
     pub(super) device: Option<String>,
 }
@@ -37,25 +49,24 @@ pub(super) struct Asked<'a> {
 impl Service {
     /// Answers a request once.
     ///
-    /// `decide` either grants or denies; what it writes to the store is durable together with the
-    /// answer. Before a denial it may only tidy up: what it writes then is kept as well.
+    /// `at_the_door` names the reason why the sender may have nothing, whatever it asks for: it is
+    /// refused at once, neither kept nor logged, only counted. Else `decide` either grants or
+    /// denies; what it writes to the store is durable together with the answer. Before a denial it
+    /// may only tidy up: what it writes then is kept as well.
     pub(super) fn answer<T>(
         &self,
         certificate: &ServiceCertificate,
         now: UnixTime,
         asked: &Asked<'_>,
+        at_the_door: impl FnOnce(&View) -> Result<Option<Denial>, StoreError>,
         decide: impl FnOnce(&Change) -> Result<Decision<T>, Fault>,
         seal: impl FnOnce(&T, &mut ServiceIdentity<'_>, &AnswerHead) -> Result<Vec<u8>, LicenseError>,
     ) -> Result<Vec<u8>, Fault> {
         let id = &asked.exchange.request_id;
         // A repeat needs no turn at the store's one writer, and none of its challenge: it was
         // fresh when the request came first.
-        if let Some(answer) = self
-            .store
-            .view()?
-            .answer(id)?
-            .and_then(|kept| self.repeat(asked, kept))
-        {
+        let view = self.store.view()?;
+        if let Some(answer) = view.answer(id)?.and_then(|kept| self.repeat(asked, kept)) {
             return Ok(answer);
         }
         let crypto = self.keys.crypto();
@@ -73,6 +84,10 @@ impl Service {
                 other => Err(other.into()),
             };
         }
+        if let Some(denial) = at_the_door(&view)? {
+            return self.deny(certificate, now, asked, &denial);
+        }
+        drop(view);
         let done = self.store.change(|change| -> Result<Done, Fault> {
             change.drop_old_answers(now)?;
             if let Some(kept) = change.answer(id)? {
@@ -85,7 +100,8 @@ impl Service {
                 return Ok(Done::Denied(answer, denial));
             }
             let room = self.limits.kept_answers.saturating_sub(change.answers()?);
-            if room == 0 {
+            let share = (self.limits.kept_answers / DEVICE_SHARES).max(LEAST_SHARE);
+            if room == 0 || change.answers_of(asked.ueid)? >= share {
                 let mut denial = Denial::new(DenialReason::Overloaded);
                 denial.retry_after_seconds = Some(RETRY_SECONDS);
                 let answer = self.seal_denial(certificate, now, asked, &denial)?;
@@ -120,7 +136,10 @@ impl Service {
             // the room, so that certified devices are always answered.
             let stranger = asked.device.is_none() && matches!(done, Done::Denied(..));
             if !stranger || room > self.limits.kept_answers / 2 {
-                change.keep_answer(now, id, &asked.exchange.request_digest, &answer)?;
+                let digest = &asked.exchange.request_digest;
+                // What a stranger calls itself may be another's name.
+                let holder = (!stranger).then_some(asked.ueid);
+                change.keep_answer(now, id, digest, &answer, holder)?;
             }
             Ok(done)
         })?;

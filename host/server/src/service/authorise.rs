@@ -5,7 +5,7 @@ use keybearer_rules::{Level, MinSecurity};
 
 use super::{Fault, Service, refusal, served_level};
 use crate::config::{ContentSpec, KeySpec};
-use crate::store::Change;
+use crate::store::{Change, StoreError, View};
 
 /// What decides about a device, apart from the content it asks for.
 pub(super) struct Candidate<'a> {
@@ -36,6 +36,12 @@ impl Service {
         Ok(change
             .device(&device.ueid)?
             .is_some_and(|record| record.revoked.is_some()))
+    }
+
+    /// Why the device may have nothing whatever, if so.
+    pub(super) fn barred(view: &View, device: &DeviceClaims) -> Result<Option<Denial>, StoreError> {
+        let revoked = view.is_revoked(&device.serial, &device.ueid)?;
+        Ok(revoked.then(|| Denial::new(DenialReason::DeviceRevoked)))
     }
 
     /// Whether the device may have this content at all.

@@ -85,12 +85,14 @@ impl Service {
         let asked = Asked {
             exchange: &opened.exchange,
             challenge: &opened.request.challenge,
+            ueid: &opened.device.claims.ueid,
             device: Some(opened.device.claims.serial.to_string()),
         };
         self.answer(
             &certificate,
             now,
             &asked,
+            |view| Self::barred(view, &opened.device.claims),
             |change| self.decide(change, now, &opened),
             |license, identity, head| {
                 seal_license(

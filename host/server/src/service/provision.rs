@@ -7,7 +7,7 @@
 //! what a device calls itself, so it holds each of the two to the first other one it came with:
 //! a key that could be certified under a new name would outlive its revocation.
 
-use keybearer_crypto::Crypto;
+use keybearer_crypto::{Crypto, Digest};
 use keybearer_license::{
     CertificateChain, Denial, DenialReason, DeviceClaims, HardwareModel, OpenedProvision,
     ProvisionToken, Serial, UnixTime, key_digest, open_provision_request, seal_provision_answer,
@@ -18,6 +18,9 @@ use super::{Asked, Decision, Fault, Service, evidence_level, refusal};
 use crate::config::text::Text;
 use crate::names::Name;
 use crate::store::{Change, DeviceRecord, LogEvent, StoreError, TokenKind, TokenRecord, TokenUser};
+
+/// The rule that a token breaks which was never minted, or for something else.
+const TOKEN_UNKNOWN: &str = "token-unknown";
 
 impl Service {
     /// Answers a provision request.
@@ -30,17 +33,33 @@ impl Service {
         let asked = Asked {
             exchange: &opened.exchange,
             challenge: &opened.request.challenge,
+            ueid: &opened.request.ueid,
             device: None,
         };
+        let (token, _) = self.token(&opened.request.token);
         self.answer(
             &certificate,
             now,
             &asked,
+            // Anybody can make up a token: looking for it costs no turn at the one writer.
+            |view| {
+                let unknown = || refusal(DenialReason::EnrolmentRefused, TOKEN_UNKNOWN);
+                Ok((!view.has_token(&token)?).then(unknown))
+            },
             |change| self.certify(change, now, &opened),
             |chain, identity, head| {
                 seal_provision_answer(crypto, &mut crypto.rng(), identity, &opened, head, chain)
             },
         )
+    }
+
+    /// A token's digest, and whether it is brought as a factory token.
+    fn token(&self, token: &ProvisionToken) -> (Digest, bool) {
+        let crypto = self.keys.crypto();
+        match token {
+            ProvisionToken::Enrolment(token) => (crypto.sha256(&[token]), false),
+            ProvisionToken::Factory(token) => (crypto.sha256(&[token]), true),
+        }
     }
 
     fn certify(
@@ -55,10 +74,7 @@ impl Service {
             key_digest: Text(key_digest(crypto, &opened.device_key)?),
             ueid: Text(request.ueid),
         };
-        let (token_digest, factory) = match &request.token {
-            ProvisionToken::Enrolment(token) => (crypto.sha256(&[token]), false),
-            ProvisionToken::Factory(token) => (crypto.sha256(&[token]), true),
-        };
+        let (token_digest, factory) = self.token(&request.token);
         let token = change.token(&token_digest)?;
         let token = match check_token(token, factory, &user, &request.model, now) {
             Ok(token) => token,
@@ -162,7 +178,7 @@ fn check_token(
     let Some(token) =
         token.filter(|token| matches!(token.kind, TokenKind::Factory { .. }) == factory)
     else {
-        return refused("token-unknown");
+        return refused(TOKEN_UNKNOWN);
     };
     if now.0 >= token.expires {
         return refused("token-expired");

@@ -22,12 +22,14 @@ impl Service {
         let asked = Asked {
             exchange: &opened.exchange,
             challenge: &opened.request.challenge,
+            ueid: &device.ueid,
             device: Some(device.serial.to_string()),
         };
         self.answer(
             &certificate,
             now,
             &asked,
+            |view| Self::barred(view, device),
             |change| {
                 if Self::is_revoked(change, device)? {
                     return Ok(Err(Denial::new(DenialReason::DeviceRevoked)));

@@ -84,6 +84,24 @@ impl View {
             .collect()
     }
 
+    /// Whether a device was revoked: by this certificate, or whatever certificate it shows.
+    pub(crate) fn is_revoked(&self, serial: &Serial, ueid: &Ueid) -> Result<bool, StoreError> {
+        if let Some(revoked) = self.table(REVOKED)?
+            && revoked.get(&serial.0)?.is_some()
+        {
+            return Ok(true);
+        }
+        let Some(devices) = self.table(DEVICES)? else {
+            return Ok(false);
+        };
+        match devices.get(ueid.as_bytes())? {
+            Some(entry) => Ok(read::<DeviceRecord>("devices", entry.value())?
+                .revoked
+                .is_some()),
+            None => Ok(false),
+        }
+    }
+
     /// The serials that are revoked, sorted, and the number of the list that says so.
     pub(crate) fn revoked(&self) -> Result<(u64, Vec<Serial>), StoreError> {
         let number = self.number(REVOCATION_NUMBER)?;

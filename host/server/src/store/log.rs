@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Change, StoreError, View, read, written};
 
-/// By number, from 1.
+/// By number, from 1: what certified devices got and were refused.
 const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
+/// By number, from the same numbers: what those without a certificate were refused. A table of its
+/// own, since they can be refused as often as they like and must not wash out what counts.
+const STRANGERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("stranger_log");
 
 /// Entries dropped with one change, once the log is full.
 const DROPPED_AT_ONCE: usize = 4;
@@ -66,7 +69,8 @@ pub enum LogEvent {
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct LogEntry {
-    /// Its number, from 1, without gaps.
+    /// Its number, from 1, rising; older entries make room, and those about devices without a
+    /// certificate only for each other.
     #[serde(default)]
     pub number: u64,
     /// When, Unix time.
@@ -88,7 +92,8 @@ pub struct Totals {
 }
 
 impl Change {
-    /// Writes to the log and counts.
+    /// Writes to the log and counts. `most` entries are kept of certified devices, and as many of
+    /// strangers.
     pub(crate) fn log(&self, now: UnixTime, event: LogEvent, most: u64) -> Result<(), StoreError> {
         let total = match &event {
             LogEvent::Provision { .. } => PROVISIONS,
@@ -103,7 +108,9 @@ impl Change {
             time: now.0,
             event,
         };
-        let mut log = self.transaction.open_table(LOG)?;
+        let stranger = matches!(entry.event, LogEvent::Denial { device: None, .. });
+        let table = if stranger { STRANGERS } else { LOG };
+        let mut log = self.transaction.open_table(table)?;
         log.insert(number, written("log", &entry)?.as_slice())?;
         for _ in 0..DROPPED_AT_ONCE {
             if log.len()? <= most {
@@ -118,14 +125,18 @@ impl Change {
 impl View {
     /// At most `limit` entries with a number above `after`, oldest first.
     pub(crate) fn log(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
-        let Some(table) = self.table(LOG)? else {
-            return Ok(Vec::new());
-        };
-        table
-            .range(after.saturating_add(1)..)?
-            .take(limit)
-            .map(|entry| read("log", entry?.1.value()))
-            .collect()
+        let mut entries: Vec<LogEntry> = Vec::new();
+        for table in [LOG, STRANGERS] {
+            let Some(table) = self.table(table)? else {
+                continue;
+            };
+            for entry in table.range(after.saturating_add(1)..)?.take(limit) {
+                entries.push(read("log", entry?.1.value())?);
+            }
+        }
+        entries.sort_unstable_by_key(|entry| entry.number);
+        entries.truncate(limit);
+        Ok(entries)
     }
 
     /// How often what happened.

@@ -4,14 +4,18 @@
 )]
 
 use keybearer_crypto::{Digest, Secret};
-use keybearer_license::{KeyId, RequestId, Scheme, TrackType, UnixTime};
+use keybearer_license::{KeyId, RequestId, Scheme, TrackType, Ueid, UnixTime};
+use redb::ReadableDatabase;
 
 use super::{Change, FORM, LogEvent, NUMBERS, Store, StoreError, seal};
 use crate::config::{ContentSpec, KeySpec};
 
+/// Cache of the tests' stores, in bytes.
+const CACHE: usize = 1024 * 1024;
+
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("store.redb")).unwrap();
+    let store = Store::open(&folder.path().join("store.redb"), CACHE).unwrap();
     (folder, store)
 }
 
@@ -79,7 +83,7 @@ fn a_change_that_fails_has_not_happened() {
     let (_folder, store) = store();
     let id = RequestId([1; 16]);
     let failed: Result<(), StoreError> = store.change(|change| {
-        change.keep_answer(UnixTime(1), &id, &Digest([2; 32]), b"answer")?;
+        change.keep_answer(UnixTime(1), &id, &Digest([2; 32]), b"answer", None)?;
         Err(StoreError::Random)
     });
     assert!(failed.is_err());
@@ -89,10 +93,13 @@ fn a_change_that_fails_has_not_happened() {
 #[test]
 fn answers_are_kept_for_ten_minutes_and_then_forgotten() {
     let (_folder, store) = store();
+    let (ueid, other) = (Ueid::from_device(&[1; 32]), Ueid::from_device(&[2; 32]));
+    let held = |ueid: &Ueid| change(&store, |change| change.answers_of(ueid));
     for n in 0..40 {
         let id = RequestId([n; 16]);
         change(&store, |change| {
-            change.keep_answer(UnixTime(1000 + u64::from(n)), &id, &Digest([n; 32]), &[n])
+            let time = UnixTime(1000 + u64::from(n));
+            change.keep_answer(time, &id, &Digest([n; 32]), &[n], Some(&ueid))
         });
     }
     let kept = |n: u8| store.view().unwrap().answer(&RequestId([n; 16])).unwrap();
@@ -101,18 +108,20 @@ fn answers_are_kept_for_ten_minutes_and_then_forgotten() {
     change(&store, |change| change.drop_old_answers(UnixTime(1601)));
     assert!(kept(0).is_none());
     assert_eq!(kept(1).unwrap().request, Digest([1; 32]));
+    assert_eq!((held(&ueid), held(&other)), (39, 0));
     // A full table empties in steps, more of them than come in.
     for _ in 0..3 {
         change(&store, |change| change.drop_old_answers(UnixTime(9999)));
     }
     assert_eq!(change(&store, Change::answers), 0);
+    assert_eq!(held(&ueid), 0);
 }
 
 #[test]
 fn the_log_counts_on_when_it_forgets() {
     let (_folder, store) = store();
     let event = || LogEvent::Denial {
-        device: None,
+        device: Some("one".into()),
         reason: "x".into(),
         rule: None,
         key: None,
@@ -136,11 +145,11 @@ fn the_log_counts_on_when_it_forgets() {
 fn another_form_of_the_store_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.redb");
-    let store = Store::open(&path).unwrap();
+    let store = Store::open(&path, CACHE).unwrap();
     change(&store, |change| change.set_number("form", FORM + 1));
     drop(store);
     assert!(matches!(
-        Store::open(&path),
+        Store::open(&path, CACHE),
         Err(StoreError::Form { found, known: FORM }) if found == FORM + 1
     ));
 }
@@ -177,5 +186,28 @@ fn a_file_that_is_no_store_is_refused() {
     )
     .unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    assert!(matches!(Store::open(&path), Err(StoreError::Database(_))));
+    assert!(matches!(
+        Store::open(&path, CACHE),
+        Err(StoreError::Database(_))
+    ));
+}
+
+#[test]
+fn the_cache_stays_within_its_limit() {
+    let (_folder, store) = store();
+    // Eight times as much as may stay in memory.
+    let ids =
+        || (0..2048_u16).map(|n| RequestId([n.to_be_bytes(); 8].concat().try_into().unwrap()));
+    change(&store, |change| {
+        ids().try_for_each(|id| {
+            change.keep_answer(UnixTime(1), &id, &Digest([2; 32]), &[7; 4096], None)
+        })
+    });
+    let mut most = 0;
+    for id in ids() {
+        let kept = store.view().unwrap().answer(&id).unwrap();
+        assert_eq!(kept.unwrap().answer, [7; 4096]);
+        most = most.max(store.database.cache_stats().used_bytes());
+    }
+    assert!((1..=CACHE).contains(&most), "{most} bytes");
 }

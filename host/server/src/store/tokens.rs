@@ -6,7 +6,7 @@ use keybearer_rules::Level;
 use redb::{ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
-use super::{Change, StoreError, first_before, read, written};
+use super::{Change, StoreError, View, first_before, read, written};
 use crate::config::text::Text;
 use crate::names::Name;
 
@@ -55,6 +55,16 @@ pub(crate) struct TokenUser {
     pub(crate) key_digest: Text<Digest>,
     /// What it calls itself.
     pub(crate) ueid: Text<Ueid>,
+}
+
+impl View {
+    /// Whether there is a token of this digest.
+    pub(crate) fn has_token(&self, digest: &Digest) -> Result<bool, StoreError> {
+        match self.table(TOKENS)? {
+            Some(tokens) => Ok(tokens.get(&digest.0)?.is_some()),
+            None => Ok(false),
+        }
+    }
 }
 
 impl Change {

@@ -13,4 +13,5 @@ mod provision;
 mod renewal;
 mod repeats;
 mod startup;
+mod strangers;
 mod support;
