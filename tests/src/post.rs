@@ -45,3 +45,19 @@ pub fn service_info(url: &str) -> Result<Vec<u8>, TransportError> {
 pub fn license(url: &str, request: &[u8]) -> Result<Vec<u8>, TransportError> {
     exchange(Method::Post, &format!("{url}/v1/license"), request)
 }
+
+/// Sends a provision request to the service at `url`.
+///
+/// # Errors
+/// Those of the transport; another status than 200.
+pub fn provision(url: &str, request: &[u8]) -> Result<Vec<u8>, TransportError> {
+    exchange(Method::Post, &format!("{url}/v1/provision"), request)
+}
+
+/// Sends a time request to the service at `url`.
+///
+/// # Errors
+/// Those of the transport; another status than 200.
+pub fn time(url: &str, request: &[u8]) -> Result<Vec<u8>, TransportError> {
+    exchange(Method::Post, &format!("{url}/v1/time"), request)
+}
