@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use keybearer_client::explain::time;
 use keybearer_license::ServiceId;
-use keybearer_server::{Config, EnrolmentToken, KeyDirectory, RunningServer, Server, SystemClock};
+use keybearer_server::{
+    Config, DEFAULT_TENANT, EnrolmentToken, KeyDirectory, RunningServer, Server, SystemClock,
+};
 use serde_json::json;
 
 use crate::exit::Exit;
@@ -50,6 +52,10 @@ pub(crate) struct Serve {
     /// Mint a one-use enrolment token and write an enrolment bundle to FILE
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
+    /// The tenant that the bundle's device will belong to; may be left out where there is one, or
+    /// one called default
+    #[arg(long, value_name = "NAME", requires = "bundle")]
+    tenant: Option<String>,
     /// What to log to standard error, such as info or keybearer_server=debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: String,
@@ -91,7 +97,10 @@ impl Serve {
         match (self.what, self.config) {
             (Some(What::Init { dir, service }), _) => init(&dir, &service, terminal),
             (Some(What::Renew { dir, root_key }), _) => renew(&dir, root_key.as_deref(), terminal),
-            (None, Some(config)) => run(&config, self.bundle.as_deref(), &self.log, terminal),
+            (None, Some(config)) => {
+                let bundle = self.bundle.as_deref();
+                run(&config, bundle, self.tenant, &self.log, terminal)
+            }
             (None, None) => {
                 Err(Failure::usage("no configuration was named").hint("give --config FILE"))
             }
@@ -139,26 +148,37 @@ fn renew(dir: &Path, root_key: Option<&Path>, terminal: Terminal) -> Result<(), 
     ))
 }
 
-fn run(config: &Path, bundle: Option<&Path>, log: &str, terminal: Terminal) -> Result<(), Failure> {
+fn run(
+    config: &Path,
+    bundle: Option<&Path>,
+    tenant: Option<String>,
+    log: &str,
+    terminal: Terminal,
+) -> Result<(), Failure> {
     start_log(log)?;
     let name = config.display();
     let config = Config::load(config).map_err(|error| {
         Failure::input(format!("cannot use configuration {name}")).cause(&error)
     })?;
+    // Before anything starts: a server that ends again at once helps nobody.
+    let bundle = match bundle {
+        Some(path) => Some((path, tenant_of_bundle(&config, tenant)?)),
+        None => None,
+    };
     let server = Server::bind(config)
         .map_err(|error| Failure::new(Exit::Service, "the server cannot start").cause(&error))?;
     let handle = server.shutdown_handle();
     interrupt::watch_with(move || handle.shutdown());
     let anchor = server.anchor().to_string();
-    if let Some(path) = bundle {
-        write_bundle(path, &server)?;
+    if let Some((path, tenant)) = &bundle {
+        write_bundle(path, tenant, &server)?;
     }
     let shown = Shown {
         url: server.url(),
         admin: server.admin_addr(),
         token_file: server.admin_token_file().to_owned(),
     };
-    shown.print(&anchor, bundle, terminal)?;
+    shown.print(&anchor, bundle.map(|(path, _)| path), terminal)?;
     server
         .wait()
         .map_err(|error| Failure::new(Exit::Service, "the server ended").cause(&error))
@@ -224,20 +244,29 @@ fn start_log(filter: &str) -> Result<(), Failure> {
 /// Tokens of a bundle are good for an hour.
 const BUNDLE_SECONDS: u32 = 3600;
 
-fn write_bundle(path: &Path, server: &RunningServer) -> Result<(), Failure> {
-    let token = EnrolmentToken {
-        tenant: "default".to_owned(),
-        model: None,
-        valid_seconds: BUNDLE_SECONDS,
-    };
-    let minted = server.registry().mint_enrolment(&token).map_err(|error| {
-        Failure::new(Exit::Service, "no enrolment token can be minted").cause(&error)
-    })?;
-    let bundle = json!({
-        "anchor": server.anchor().to_string(),
-        "url": server.url(),
-        "token": minted.token,
-    });
+/// The tenant that was named, or the one that goes without saying.
+fn tenant_of_bundle(config: &Config, named: Option<String>) -> Result<String, Failure> {
+    let names: Vec<&str> = config
+        .tenants
+        .iter()
+        .map(|tenant| tenant.name.as_str())
+        .collect();
+    let known = names.join(", ");
+    match (named, names.as_slice()) {
+        (Some(name), names) if names.contains(&name.as_str()) => Ok(name),
+        (Some(name), _) => Err(Failure::usage(format!("there is no tenant {name:?}"))
+            .hint(format!("the configuration has {known}"))),
+        (None, [only]) => Ok((*only).to_owned()),
+        (None, names) if names.contains(&DEFAULT_TENANT) => Ok(DEFAULT_TENANT.to_owned()),
+        (None, _) => Err(Failure::usage(
+            "the configuration has several tenants, and none is called default",
+        )
+        .hint(format!("give --tenant and one of {known}"))),
+    }
+}
+
+/// Mints a token and writes the bundle that brings it to a device, readable for its owner alone.
+fn write_bundle(path: &Path, tenant: &str, server: &RunningServer) -> Result<(), Failure> {
     let unwritten = |error: std::io::Error| {
         Failure::new(
             Exit::Output,
@@ -245,6 +274,19 @@ fn write_bundle(path: &Path, server: &RunningServer) -> Result<(), Failure> {
         )
         .cause(&error)
     };
+    let path = destination(path).map_err(unwritten)?;
+    let token = EnrolmentToken {
+        tenant: tenant.to_owned(),
+        model: None,
+        valid_seconds: BUNDLE_SECONDS,
+    };
+    let registry = server.registry();
+    let bundle = registry
+        .mint_enrolment(&token)
+        .and_then(|minted| registry.bundle(&minted))
+        .map_err(|error| {
+            Failure::new(Exit::Service, "no enrolment token can be minted").cause(&error)
+        })?;
     // A temporary file is made for its owner's eyes only, and keeps that when it is renamed.
     let folder = path
         .parent()
@@ -252,6 +294,29 @@ fn write_bundle(path: &Path, server: &RunningServer) -> Result<(), Failure> {
     let mut file =
         tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(unwritten)?;
     std::io::Write::write_all(&mut file, bundle.to_string().as_bytes()).map_err(unwritten)?;
-    file.persist(path).map_err(|error| unwritten(error.error))?;
+    file.persist(&path)
+        .map_err(|error| unwritten(error.error))?;
     Ok(())
 }
+
+/// Where a file of this name is to be: where a link leads, and never in place of a device, a pipe
+/// or a folder, which a rename would take from every program of the machine.
+fn destination(path: &Path) -> std::io::Result<PathBuf> {
+    use std::io::{Error, ErrorKind};
+    match (std::fs::metadata(path), path.symlink_metadata()) {
+        (Ok(there), _) if there.is_file() => path.canonicalize(),
+        (Ok(_), _) => Err(Error::new(
+            ErrorKind::InvalidInput,
+            "what stands there is no file",
+        )),
+        (Err(_), Ok(_)) => Err(Error::new(
+            ErrorKind::InvalidInput,
+            "a link that leads nowhere stands there",
+        )),
+        (Err(error), Err(_)) if error.kind() != ErrorKind::NotFound => Err(error),
+        (Err(_), Err(_)) => Ok(path.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
