@@ -1,5 +1,5 @@
 #!/bin/bash
-# run-tests.sh [-o OUT] [-f FILE]... [-e NAME=VALUE]... -- CARGO TEST ARGUMENTS
+# run-tests.sh [-o OUT] [-f FILE]... [-e NAME=VALUE]... -- CARGO BUILD ARGUMENTS
 # Everything from nothing to a verdict: sets OP-TEE up, builds the trusted applications with the
 # public development key, builds the test programs that the cargo arguments name, boots once, runs
 # them all and fails if one of them does. FILEs and folders lie beside the programs in the guest,
@@ -16,7 +16,7 @@ while getopts o:f:e: o; do
     esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] || die "name the tests, as for cargo test: run-tests.sh -- -p PACKAGE --test NAME"
+[ $# -gt 0 ] || die "name the tests, as for cargo build: run-tests.sh -- -p PACKAGE --test NAME"
 rm -rf "$out"
 mkdir -p "$out"
 work=$(mktemp -d)
@@ -28,7 +28,7 @@ for crate in "$REPO"/ta/*/uuid.txt; do
 done
 
 cd "$REPO"
-"$QEMU_DIR/cargo-aarch64.sh" test --no-run --message-format=json-render-diagnostics "$@" > "$work/build.json"
+"$QEMU_DIR/cargo-aarch64.sh" build --message-format=json-render-diagnostics "$@" > "$work/build.json"
 # One line for each test program that cargo built: its name and where it is.
 /usr/bin/python3 -c '
 import json, sys
@@ -36,7 +36,7 @@ for line in sys.stdin:
     built = json.loads(line)
     if built.get("reason") == "compiler-artifact" and built.get("executable") and built["profile"]["test"]:
         print(built["target"]["name"], built["executable"])
-' < "$work/build.json" > "$work/programs"
+' < "$work/build.json" | sort > "$work/programs"
 rm "$work/build.json"
 [ -s "$work/programs" ] || die "these arguments name no test program: $*"
 while read -r name program; do
@@ -50,10 +50,12 @@ say "test programs built: $(cut -d' ' -f1 "$work/programs" | tr '\n' ' ')"
     cat
 } > "$work/run.sh" <<'R'
 cp *.ta /lib/optee_armtz/
+# One device, and one boot for all: a test at a time.
+export RUST_BACKTRACE=1 RUST_TEST_THREADS=1
 rc=0
 while read -r name _; do
     echo "-- $name"
-    if RUST_BACKTRACE=1 ./$name < /dev/null; then echo "-- $name passed"; else echo "-- $name FAILED"; rc=1; fi
+    if ./$name --nocapture < /dev/null; then echo "-- $name passed"; else echo "-- $name FAILED"; rc=1; fi
 done < programs
 exit $rc
 R

@@ -1,6 +1,6 @@
 //! A licence service on loopback that knows the sample files, and devices that ask it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -54,21 +54,11 @@ impl Service {
             barred_models: Vec::new(),
         }];
         let server = Server::bind(config).expect("the service starts");
-        // Several samples may show the same key; it belongs to the content of the first.
-        let mut known = HashSet::new();
-        for sample in samples {
-            let fresh: Vec<_> = sample
-                .tracks
-                .iter()
-                .filter(|track| known.insert(track.kid))
-                .collect();
-            if !fresh.is_empty() {
-                let content = content(sample, &fresh);
-                server
-                    .registry()
-                    .put_content(content)
-                    .expect("the content is acceptable");
-            }
+        for content in contents(samples) {
+            server
+                .registry()
+                .put_content(content)
+                .expect("the content is acceptable");
         }
         Self {
             server,
@@ -155,35 +145,44 @@ impl Service {
     }
 }
 
-/// The content of one sample file: the keys of `tracks`, each bound to what the file uses it for.
-fn content(sample: &Sample, tracks: &[&SampleTrack]) -> ContentSpec {
+/// One content a scheme, since files share keys and a licence is for one content: each key once,
+/// bound to what the first file that shows it uses it for.
+fn contents(samples: &[Sample]) -> Vec<ContentSpec> {
+    let mut known = HashSet::new();
+    let mut by_scheme: BTreeMap<&str, Vec<KeySpec>> = BTreeMap::new();
+    for sample in samples {
+        let keys = by_scheme.entry(&sample.scheme).or_default();
+        let fresh = sample.tracks.iter().filter(|track| known.insert(track.kid));
+        keys.extend(fresh.map(|track| key(sample, track)));
+    }
+    let contents = by_scheme.into_iter();
+    contents
+        .filter(|(_, keys)| !keys.is_empty())
+        .map(|(scheme, keys)| ContentSpec::open(scheme, keys))
+        .collect()
+}
+
+fn key(sample: &Sample, track: &SampleTrack) -> KeySpec {
     let scheme = match sample.scheme.as_str() {
         "cenc" => Scheme::Cenc,
         "cens" => Scheme::Cens,
         "cbc1" => Scheme::Cbc1,
         _ => Scheme::Cbcs,
     };
-    let iv = match (scheme, sample.has_short_ivs()) {
+    let kind = if track.kind == "audio" {
+        TrackType::Audio
+    } else {
+        TrackType::Sd
+    };
+    let secret = Secret::copied_from(&track.key);
+    let mut key = KeySpec::new(KeyId(track.kid), secret, kind, scheme);
+    key.iv = match (scheme, sample.has_short_ivs()) {
         (Scheme::Cbcs, false) => IvKind::Constant16,
         (Scheme::Cbcs, true) => IvKind::Constant8,
         (_, false) => IvKind::PerSample16,
         (_, true) => IvKind::PerSample8,
     };
-    let keys = tracks
-        .iter()
-        .map(|track| {
-            let kind = if track.kind == "audio" {
-                TrackType::Audio
-            } else {
-                TrackType::Sd
-            };
-            let secret = Secret::copied_from(&track.key);
-            let mut key = KeySpec::new(KeyId(track.kid), secret, kind, scheme);
-            key.iv = iv;
-            key
-        })
-        .collect();
-    ContentSpec::open(&sample.file, keys)
+    key
 }
 
 /// Where a sample file and its clear counterpart are.

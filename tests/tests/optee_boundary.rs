@@ -1,0 +1,413 @@
+//! Inside the QEMU machine: clients that use up what there is, use what is not theirs, send
+//! nonsense or die in the middle of a call. The trusted application outlives them all.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failed expectation is how a test reports"
+)]
+
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use keybearer_backend::{BackendChoice, BackendOptions, detect};
+use keybearer_client::AnchorDigest;
+use keybearer_tee::{CallError, Media, Tee, TeeError};
+use keybearer_tests::bare::Bare;
+use keybearer_tests::samples::{self, Sample};
+use keybearer_tests::service::Service;
+use keybearer_wire::limits::{MAX_REQUEST, MAX_SESSIONS, OPTEE_MAX_MEDIA};
+use keybearer_wire::{Command as Wire, Status, decode_response};
+
+/// Tells a run of this program that it is a client about to be killed: `URL ANCHOR`.
+const VICTIM: &str = "KEYBEARER_VICTIM";
+
+/// Sessions are counted over all clients, so these tests take turns.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn optee() -> Arc<dyn Tee> {
+    // A TEE keeps its own state; the folder is for other backends.
+    let options = BackendOptions::new("/nowhere");
+    detect(BackendChoice::Optee, &options).unwrap().0
+}
+
+/// The operator's service, and a device of it.
+struct Setting {
+    service: Service,
+    samples: Vec<Sample>,
+    tee: Arc<dyn Tee>,
+    folder: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Setting {
+    fn new() -> Self {
+        let turn = turn();
+        let folder = tempfile::tempdir().unwrap();
+        let samples = samples::standard();
+        let keys = PathBuf::from(env::var_os("KEYBEARER_OPERATOR").unwrap());
+        let service = Service::with_keys(&keys, &folder.path().join("store.redb"), &samples);
+        let tee = optee();
+        service.provisioned(Arc::clone(&tee)).unwrap();
+        Self {
+            service,
+            samples,
+            tee,
+            folder,
+            _turn: turn,
+        }
+    }
+
+    fn open(&self) -> Result<Bare, CallError> {
+        Bare::open(
+            &*self.tee,
+            &self.service.server().url(),
+            self.service.anchor(),
+        )
+    }
+
+    /// The sample whose key [`Bare::decrypt`] uses.
+    fn sample(&self) -> &Sample {
+        let wanted = |sample: &&Sample| sample.file == "cenc-video.mp4";
+        self.samples.iter().find(wanted).unwrap()
+    }
+
+    /// A session that holds that key.
+    fn licensed(&self, mut opened: Bare) -> Bare {
+        let url = self.service.server().url();
+        opened.acquire(&url, self.sample().tracks[0].kid).unwrap();
+        opened
+    }
+
+    /// What the software core makes of `data` under that key.
+    fn in_software(&self, data: &[u8]) -> Vec<u8> {
+        let options = BackendOptions::new(self.folder.path().join("device"));
+        let tee = detect(BackendChoice::InProcess, &options).unwrap().0;
+        self.service.provisioned(Arc::clone(&tee)).unwrap();
+        let url = self.service.server().url();
+        let mut session = Bare::open(&*tee, &url, self.service.anchor()).unwrap();
+        session.acquire(&url, self.sample().tracks[0].kid).unwrap();
+        let mut data = data.to_vec();
+        session.decrypt(self.sample(), &mut data).unwrap();
+        data
+    }
+
+    /// All sessions of the trusted application can be had at once, and no more.
+    fn assert_all_sessions_free(&self) {
+        let held: Vec<Bare> = (0..MAX_SESSIONS)
+            .map(|number| match self.open() {
+                Ok(session) => session,
+                Err(error) => panic!("session {number}: {error}"),
+            })
+            .collect();
+        assert_refused(self.open(), Status::TooManySessions);
+        drop(held);
+    }
+}
+
+fn assert_refused<T>(result: Result<T, CallError>, expected: Status) {
+    match result {
+        Err(CallError::Refused(status)) if status == expected => {}
+        Err(other) => panic!("expected {}, found: {other}", expected.name()),
+        Ok(_) => panic!("expected {}, found an answer", expected.name()),
+    }
+}
+
+/// Bytes that look like nothing: an xorshift sequence, the same each time.
+fn noise(len: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+#[test]
+fn as_many_sessions_as_promised_all_with_keys_and_one_more_is_refused() {
+    let setting = Setting::new();
+    let mut held: Vec<Bare> = (0..MAX_SESSIONS)
+        .map(|_| setting.licensed(setting.open().unwrap()))
+        .collect();
+    assert_refused(setting.open(), Status::TooManySessions);
+
+    // Closing one by command makes room for one, and so does hanging up.
+    held[7].close().unwrap();
+    held.push(setting.open().unwrap());
+    assert_refused(setting.open(), Status::TooManySessions);
+    drop(held.remove(0));
+    held.push(setting.open().unwrap());
+    assert_refused(setting.open(), Status::TooManySessions);
+
+    let data = noise(1000, 1);
+    let expected = setting.in_software(&data);
+    for session in held.iter_mut().take(6) {
+        let mut data = data.clone();
+        session.decrypt(setting.sample(), &mut data).unwrap();
+        assert!(data == expected, "others' comings and goings changed it");
+    }
+    drop(held);
+    setting.assert_all_sessions_free();
+}
+
+#[test]
+fn three_hundred_sessions_in_turn_leave_it_serving() {
+    let setting = Setting::new();
+    for number in 0..300 {
+        let mut session = setting.open().unwrap();
+        match number % 20 {
+            19 => drop(setting.licensed(session)),
+            10.. => session.close().unwrap(),
+            _ => drop(session),
+        }
+    }
+    setting.assert_all_sessions_free();
+}
+
+#[test]
+fn clients_killed_while_they_decrypt_leave_nothing_behind() {
+    if let Ok(whom) = env::var(VICTIM) {
+        decrypt_for_ever(&whom);
+    }
+    const SESSIONS: usize = 8;
+    let setting = Setting::new();
+    let whom = format!(
+        "{} {}",
+        setting.service.server().url(),
+        hex::encode(setting.service.anchor().0)
+    );
+    // More sessions than there are, if the dead kept theirs.
+    let rounds = MAX_SESSIONS / SESSIONS + 2;
+    for round in 0..rounds {
+        let mut victim = Command::new(env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "clients_killed_while_they_decrypt_leave_nothing_behind",
+            ])
+            .arg("--nocapture")
+            .env(VICTIM, format!("{whom} {SESSIONS}"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(victim.stdout.take().unwrap()).lines();
+        assert!(
+            said.any(|line| line.unwrap().contains("decrypting")),
+            "the client ended before it began"
+        );
+        thread::sleep(Duration::from_millis(20 + 31 * round as u64));
+        victim.kill().unwrap();
+        let status = victim.wait().unwrap();
+        assert!(!status.success(), "it was to be killed, not to end");
+    }
+    setting.assert_all_sessions_free();
+    let mut session = setting.licensed(setting.open().unwrap());
+    assert_eq!(
+        session.decrypt(setting.sample(), &mut [0; 100]).unwrap(),
+        100
+    );
+}
+
+/// The client to be killed: some sessions, and one call after another that takes as long as any.
+fn decrypt_for_ever(whom: &str) -> ! {
+    let parts: Vec<&str> = whom.split(' ').collect();
+    let anchor: AnchorDigest = parts[1].parse().unwrap();
+    let sample = samples::standard()
+        .into_iter()
+        .find(|sample| sample.file == "cenc-video.mp4")
+        .unwrap();
+    let tee = optee();
+    let mut held: Vec<Bare> = (0..parts[2].parse().unwrap())
+        .map(|_| Bare::open(&*tee, parts[0], anchor).unwrap())
+        .collect();
+    held[0].acquire(parts[0], sample.tracks[0].kid).unwrap();
+    let mut data = vec![0; OPTEE_MAX_MEDIA];
+    held[0].decrypt(&sample, &mut data).unwrap();
+    println!("decrypting");
+    loop {
+        held[0].decrypt(&sample, &mut data).unwrap();
+    }
+}
+
+#[test]
+fn the_handle_of_another_client_opens_nothing() {
+    let setting = Setting::new();
+    let url = setting.service.server().url();
+    let kid = setting.sample().tracks[0].kid;
+    let mut owner = setting.open().unwrap();
+    let request = owner.request(kid).unwrap();
+    let answer = keybearer_tests::post::license(&url, &request).unwrap();
+
+    let mut thief = setting.open().unwrap();
+    let own = std::mem::replace(&mut thief.session, owner.session);
+    let mut data = [7; 64];
+    assert_refused(thief.request(kid), Status::UnknownSession);
+    assert_refused(thief.load(&answer), Status::UnknownSession);
+    assert_eq!(owner.load(&answer).unwrap(), 1);
+    assert_refused(thief.licenses(), Status::UnknownSession);
+    assert_refused(
+        thief.decrypt(setting.sample(), &mut data),
+        Status::UnknownSession,
+    );
+    assert_refused(thief.close(), Status::UnknownSession);
+    assert_eq!(data, [7; 64], "a refused call changed the media");
+
+    // In a session of its own the key is not there either, nor does the answer load.
+    thief.session = own;
+    assert_refused(thief.load(&answer), Status::NotForThisRequest);
+    assert_refused(
+        thief.decrypt(setting.sample(), &mut data),
+        Status::UnknownKey,
+    );
+    assert_eq!(owner.licenses().unwrap(), 1);
+    assert_eq!(owner.decrypt(setting.sample(), &mut data).unwrap(), 64);
+
+    // A handle that has been closed is nobody's.
+    let stale = owner.session;
+    owner.close().unwrap();
+    assert_refused(owner.licenses(), Status::UnknownSession);
+    let mut next = setting.open().unwrap();
+    assert_ne!(next.session, stale);
+    next.session = stale;
+    assert_refused(next.licenses(), Status::UnknownSession);
+}
+
+#[test]
+fn nonsense_is_refused_in_band_and_changes_nothing() {
+    let setting = Setting::new();
+    let mut bystander = setting.licensed(setting.open().unwrap());
+    let mut raw = setting.tee.connect().unwrap();
+    let mut refused = |command: u32, request: &[u8]| {
+        let mut response = Vec::new();
+        let mut media = [7; 32];
+        raw.call(command, request, &mut response, Media::InPlace(&mut media))
+            .unwrap();
+        let status = decode_response::<keybearer_wire::body::Empty>(&response)
+            .unwrap()
+            .expect_err("nonsense has no answer");
+        assert_eq!(media, [7; 32], "a refused call changed the media");
+        status
+    };
+    for command in [0, 6, 0x0f, 0x19, 0x21, 0x100, 0x0101_0020, u32::MAX] {
+        assert_eq!(
+            refused(command, &[0xa0]),
+            Status::UnknownCommand,
+            "{command:#x}"
+        );
+    }
+    for command in Wire::ALL {
+        for request in [
+            &[][..],
+            &[0xff],
+            &[0x00],
+            &[0xbf, 0xff],
+            &[0xa1, 0x00],
+            &[0xa0, 0x00],
+        ] {
+            assert_eq!(refused(command.code(), request), Status::Malformed);
+        }
+        for seed in 0..20 {
+            let request = noise(1 << (seed % 16), seed);
+            assert_eq!(refused(command.code(), &request), Status::Malformed);
+        }
+    }
+    // The largest request there is; one byte more does not leave this process.
+    assert_eq!(
+        refused(Wire::LoadAnswer.code(), &noise(MAX_REQUEST, 5)),
+        Status::Malformed
+    );
+    let beyond = raw.call(1, &vec![0; MAX_REQUEST + 1], &mut Vec::new(), Media::None);
+    assert!(
+        matches!(
+            beyond,
+            Err(TeeError::TooLarge {
+                what: "request",
+                ..
+            })
+        ),
+        "{beyond:?}"
+    );
+    assert_eq!(bystander.decrypt(setting.sample(), &mut [0; 9]).unwrap(), 9);
+}
+
+#[test]
+fn the_largest_call_equals_software_and_a_larger_one_is_refused() {
+    let setting = Setting::new();
+    let mut session = setting.licensed(setting.open().unwrap());
+    let protected = noise(OPTEE_MAX_MEDIA, 11);
+    let expected = setting.in_software(&protected);
+    for len in [
+        1,
+        15,
+        16,
+        17,
+        65_535,
+        65_536,
+        65_537,
+        1 << 20,
+        OPTEE_MAX_MEDIA,
+    ] {
+        let mut data = protected[..len].to_vec();
+        let begin = Instant::now();
+        assert_eq!(
+            session.decrypt(setting.sample(), &mut data).unwrap(),
+            len as u64
+        );
+        println!(
+            "figure: decrypt {len} bytes, first time: {:?}",
+            begin.elapsed()
+        );
+        assert!(data == expected[..len], "{len} bytes");
+    }
+    for len in [1000, 65_536, 1 << 20, OPTEE_MAX_MEDIA] {
+        let mut data = protected[..len].to_vec();
+        let begin = Instant::now();
+        for _ in 0..8 {
+            session.decrypt(setting.sample(), &mut data).unwrap();
+        }
+        println!("figure: decrypt {len} bytes: {:?}", begin.elapsed() / 8);
+    }
+    let beyond = session.decrypt(setting.sample(), &mut vec![0; OPTEE_MAX_MEDIA + 1]);
+    assert!(
+        matches!(
+            beyond,
+            Err(CallError::Transport(TeeError::TooLarge {
+                what: "media",
+                ..
+            }))
+        ),
+        "{beyond:?}"
+    );
+}
+
+#[test]
+fn clients_at_the_same_time_do_not_mix() {
+    let setting = Setting::new();
+    let inputs: Vec<Vec<u8>> = (0..6).map(|seed| noise(300_000, seed + 100)).collect();
+    let expected: Vec<Vec<u8>> = inputs
+        .iter()
+        .map(|data| setting.in_software(data))
+        .collect();
+    // More threads than OP-TEE has (two): the others wait for their turn.
+    thread::scope(|scope| {
+        for (input, expected) in inputs.iter().zip(&expected) {
+            let mut session = setting.licensed(setting.open().unwrap());
+            let sample = setting.sample();
+            scope.spawn(move || {
+                for _ in 0..10 {
+                    let mut data = input.clone();
+                    session.decrypt(sample, &mut data).unwrap();
+                    assert!(data == *expected);
+                }
+            });
+        }
+    });
+}
