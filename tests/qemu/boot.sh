@@ -38,7 +38,7 @@ timeout "$seconds" qemu-system-aarch64 -M virt,secure=on,gic-version=3 -cpu cort
     -device loader,file="$work/initrd",addr=0x48000000,force-raw=on \
     -serial stdio -serial "file:$out/secure.log" \
     -device virtio-serial-pci -chardev "file,id=o,path=$work/out.tar" -device virtserialport,chardev=o,name=out \
-    < /dev/null | tr -d '\r' | sed -u -e '/reboot: Power down/d' -e '/QEMU System Power off/d' | tee "$out/guest.log" ||
+    < /dev/null | sed -u -e 's/\r//g' -e '/reboot: Power down/d' -e '/QEMU System Power off/d' | tee "$out/guest.log" ||
     rc=${PIPESTATUS[0]}
 if [ "$rc" = 124 ]; then
     echo "boot: time-out after $seconds s" >&2

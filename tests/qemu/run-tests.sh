@@ -51,7 +51,7 @@ say "test programs built: $(cut -d' ' -f1 "$work/programs" | tr '\n' ' ')"
 } > "$work/run.sh" <<'R'
 cp *.ta /lib/optee_armtz/
 # One device, and one boot for all: a test at a time.
-export RUST_BACKTRACE=1 RUST_TEST_THREADS=1
+export RUST_BACKTRACE=1 RUST_TEST_THREADS=1 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1
 rc=0
 while read -r name _; do
     echo "-- $name"
