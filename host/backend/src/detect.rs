@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use keybearer_tee::{BackendInfo, ClearSession, Tee};
+use keybearer_tee::{BackendInfo, ClearSession, Tee, TeeError};
 use keybearer_wire::body::Describe;
 use keybearer_wire::limits::ABI_VERSION;
 
@@ -42,6 +42,8 @@ pub struct Considered {
     pub backend: &'static str,
     /// Whether it was taken.
     pub taken: bool,
+    /// It is there, but does not work: not what a device without it looks like.
+    pub failing: bool,
     /// Why it was taken or not.
     pub reason: String,
 }
@@ -91,6 +93,7 @@ fn choose(
                 considered.push(Considered {
                     backend: backend.name(),
                     taken: true,
+                    failing: false,
                     reason,
                 });
                 return Ok((tee, Detection { taken, considered }));
@@ -99,11 +102,25 @@ fn choose(
             Err(error) => considered.push(Considered {
                 backend: backend.name(),
                 taken: false,
+                failing: is_there(&error),
                 reason: error.to_string(),
             }),
         }
     }
     Err(BackendError::NoneUsable { considered })
+}
+
+/// Whether a backend that cannot be used is there all the same.
+fn is_there(error: &BackendError) -> bool {
+    match error {
+        BackendError::NotBuiltIn { .. } => false,
+        BackendError::Unusable { source, .. } => !matches!(
+            source.downcast_ref::<TeeError>(),
+            Some(TeeError::Unavailable(_))
+        ),
+        // It answered, though not as it should.
+        _ => true,
+    }
 }
 
 /// Asks a backend what it is, so that a TEE without our trusted application, or with that of another

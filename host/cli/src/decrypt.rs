@@ -6,7 +6,6 @@
 
 mod direct;
 mod keys;
-mod structure;
 
 use std::path::PathBuf;
 
@@ -14,6 +13,7 @@ use clap::Args;
 use keybearer_client::{decrypt_file, explain::kid};
 use serde_json::json;
 
+use crate::checked::Checked;
 use crate::failure::Failure;
 use crate::interrupt::{self, Interruptible};
 use crate::sizes::grouped;
@@ -33,7 +33,8 @@ Wrong keys: Common Encryption does not protect integrity, so a wrong key gives
 garbage rather than an error. What can be told is refused: a missing key;
 lengths that do not add up (H.264, HEVC, AV1); byte sequences that no H.264 or
 HEVC stream holds (met in several MB of garbage, hardly in a few kB); AAC
-frames without a frame in them (nearly always met). Compare the result, or use
+frames without a frame in them (nearly always met). A track where none of this
+would have shown is named in a warning. Compare the result, or use
 `play`, where the key comes with its id under the service's signature.";
 
 /// Decrypt a file with keys given by hand
@@ -71,27 +72,30 @@ impl Decrypt {
         for text in self.key {
             keys.add_argument(text)?;
         }
-        let shapes = if self.unchecked {
-            structure::Shapes::default()
-        } else {
-            structure::Shapes::of(&self.file)?
-        };
-
         let size = std::fs::metadata(&self.file).ok().map(|about| about.len());
         let bar = terminal.progress(&crate::sizes::file_name(&self.file), size);
-        let mut direct = Interruptible(Direct::new(keys, shapes));
+        let mut direct = Interruptible(Checked::new(Direct::new(keys), !self.unchecked));
         let done = decrypt_file(&self.file, &self.output, &mut direct, &mut |progress| {
             bar.set_position(progress.bytes);
         });
         bar.finish_and_clear();
         let summary = done?;
 
-        let foreign = direct.0.unused();
-        for id in &foreign {
-            terminal.warn(format!(
+        let foreign = direct.0.inner.unused();
+        match &foreign[..] {
+            [] => {}
+            [id] => terminal.warn(format!(
                 "key {} was given but this file does not need it",
                 kid(id)
-            ));
+            )),
+            several => terminal.warn(format!(
+                "{} keys were given that this file does not need",
+                several.len()
+            )),
+        }
+        let doubts = direct.0.doubts();
+        for doubt in &doubts {
+            doubt.tell(terminal, true);
         }
         if summary.protected_samples == 0 {
             terminal.warn("no sample of this file is protected; it was copied as it is");
@@ -105,6 +109,7 @@ impl Decrypt {
                 "decrypted_samples": summary.protected_samples,
                 "key_ids": summary.key_ids.iter().map(kid).collect::<Vec<_>>(),
                 "unused_key_ids": foreign.iter().map(kid).collect::<Vec<_>>(),
+                "unchecked_tracks": doubts,
             }));
         }
         terminal.print(&format!(

@@ -121,6 +121,7 @@ impl Demo {
             .prefix("keybearer-demo-")
             .tempdir()
             .map_err(no_folder)?;
+        interrupt::remove_at_second(folder.path());
         let clear = self
             .keep
             .clone()

@@ -45,14 +45,20 @@ impl DeviceArguments {
             })
     }
 
-    /// Opens the trusted side.
-    pub(crate) fn open(&self, terminal: Terminal) -> Result<Arc<dyn Tee>, Failure> {
+    /// Opens the trusted side, and says which were considered and why this one was taken: also as lines
+    /// for a report. That a better one is there but fails does not pass unseen with `--quiet` either,
+    /// since this device then has another identity and a lower level.
+    pub(crate) fn open(&self, terminal: Terminal) -> Result<(Arc<dyn Tee>, Vec<String>), Failure> {
         let (tee, detection) = open(self.tee, &self.state()?, self.internal_panel)?;
-        terminal.say(format!(
-            "trusted side: {}, {}",
-            detection.taken.name, detection.taken.detail
-        ));
-        Ok(tee)
+        for considered in &detection.considered {
+            if considered.failing {
+                terminal.warn(format!("trusted side {considered}"));
+            } else {
+                terminal.say(format!("trusted side {considered}"));
+            }
+        }
+        let lines = detection.considered.iter().map(ToString::to_string);
+        Ok((tee, lines.collect()))
     }
 }
 

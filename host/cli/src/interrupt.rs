@@ -1,15 +1,26 @@
-//! Ctrl-C and the termination signal: the first asks work to stop at the next batch of samples, so that
-//! its unfinished file is taken away; the second ends the process at once.
+//! Ctrl-C, the termination signal and the end of the terminal (SIGHUP): the first asks work to stop at
+//! the next part of its input, so that its unfinished file is taken away; the second takes away what is
+//! unfinished and ends the process at once.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use keybearer_client::{KeyId, SampleDecryptor, TrackBatch};
+use keybearer_client::{KeyId, SampleDecryptor, TrackBatch, remove_unfinished};
 use keybearer_media::{BatchLimit, Pssh};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 
 static ASKED: AtomicBool = AtomicBool::new(false);
+/// Temporary folders to be taken away when the process ends at once.
+static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Has a temporary folder taken away at a second signal. Whoever made it removes it otherwise.
+pub(crate) fn remove_at_second(folder: &Path) {
+    let mut folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+    folders.push(folder.to_path_buf());
+}
 
 /// Starts to listen; [`check`] and [`Interruptible`] then see the first signal.
 pub(crate) fn watch() {
@@ -24,10 +35,20 @@ pub(crate) fn watch_with(asked: impl FnOnce() + Send + 'static) {
             .enable_io()
             .build()?;
         runtime.block_on(async {
-            signalled().await?;
+            let mut signals = Signals::new()?;
+            signals.next().await;
             ASKED.store(true, Ordering::Relaxed);
             asked();
-            signalled().await?;
+            signals.next().await;
+            remove_unfinished();
+            for folder in FOLDERS
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+            {
+                // The process ends: there is nothing else to do about one that stays.
+                let _ = std::fs::remove_dir_all(folder);
+            }
             std::process::exit(i32::from(Exit::Interrupted.code()));
         })
     };
@@ -37,23 +58,74 @@ pub(crate) fn watch_with(asked: impl FnOnce() + Send + 'static) {
         .spawn(listen);
 }
 
-/// Waits for Ctrl-C or the termination signal.
-async fn signalled() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
+/// The signals that ask for an end.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    /// None where whoever started the command had it ignored (`nohup`).
+    hangup: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) = (
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        );
+        let hangup = (!ignores_hangup()).then(|| signal(SignalKind::hangup()));
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: hangup.transpose()?,
+        })
+    }
+
+    async fn next(&mut self) {
+        let Self {
+            interrupt,
+            terminate,
+            hangup,
+        } = self;
+        let hung_up = async {
+            match hangup {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hung_up => {}
         }
-        Ok(())
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+}
+
+/// Whether SIGHUP, signal 1, is among the ignored signals (proc(5)).
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 != 0)
+}
+
+/// Ctrl-C alone.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        // Where it cannot be had there is nothing to wait for.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
 }
 
 /// Fails once Ctrl-C was pressed.
@@ -96,6 +168,15 @@ impl<D: SampleDecryptor> SampleDecryptor for Interruptible<D> {
 
     fn limit(&self) -> BatchLimit {
         self.0.limit()
+    }
+
+    fn begin(&mut self, init: &[u8]) -> Result<(), Self::Error> {
+        self.0.begin(init).map_err(Stopped::Inner)
+    }
+
+    fn go_on(&mut self) -> Result<(), Self::Error> {
+        going_on()?;
+        self.0.go_on().map_err(Stopped::Inner)
     }
 
     fn prepare(&mut self, key_ids: &[KeyId], pssh: &[Pssh]) -> Result<(), Self::Error> {

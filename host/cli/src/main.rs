@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod checked;
 mod decrypt;
 mod demo;
 mod device;
@@ -21,6 +22,7 @@ mod provision;
 mod samples;
 mod serve;
 mod sizes;
+mod structure;
 mod terminal;
 
 use std::process::ExitCode;
@@ -28,9 +30,13 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::arguments::{Arguments, Command};
+use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return unparsed(&error),
+    };
     let terminal = arguments.terminal();
     let done = match arguments.command {
         Command::Demo(demo) => demo.run(terminal),
@@ -48,4 +54,20 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit.code())
         }
     }
+}
+
+/// Help and version are results; anything else is a wrong argument, which a program that asked for
+/// `--json` finds as a document too.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    // Standard error or standard output gone: nobody is left to tell.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.render().to_string();
+        let what = text.lines().next().unwrap_or_default();
+        terminal::document(&Failure::usage(what.trim_start_matches("error: ")));
+    }
+    ExitCode::from(exit::Exit::Usage.code())
 }

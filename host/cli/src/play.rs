@@ -10,6 +10,7 @@ use keybearer_client::{
 };
 use serde_json::{Value, json};
 
+use crate::checked::Checked;
 use crate::device::{self, DeviceArguments};
 use crate::failure::Failure;
 use crate::interrupt::{self, Interruptible};
@@ -43,6 +44,9 @@ pub(crate) struct Play {
     /// A file with the authorisation token, if the content needs one
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Write the result even if it does not look like what its codec writes
+    #[arg(long)]
+    unchecked: bool,
     #[command(flatten)]
     device: DeviceArguments,
 }
@@ -62,21 +66,27 @@ impl Play {
             .map(device::read_token)
             .transpose()?;
         let (url, anchor) = device::choose(&self.device.state()?, self.server, self.anchor)?;
-        let client = Client::new(self.device.open(terminal)?, url, anchor);
+        let (tee, considered) = self.device.open(terminal)?;
+        let tee_name = tee.info().name;
+        let client = Client::new(tee, url, anchor);
         let mut session = client.open_session()?;
         let licensed = Licensed::new(&client, &mut session, token)?;
 
         let bar = terminal.progress(&file_name(&self.file), Some(size));
-        let mut decryptor = Interruptible(licensed);
+        let mut decryptor = Interruptible(Checked::new(licensed, !self.unchecked));
         let done = decrypt_file(&self.file, &self.output, &mut decryptor, &mut |progress| {
             bar.set_position(progress.bytes);
         });
         bar.finish_and_clear();
         let summary = done?;
 
-        let licenses = decryptor.0.licenses();
+        let licenses = decryptor.0.inner.licenses();
         if summary.protected_samples == 0 {
             terminal.warn("no sample of this file is protected; it was copied as it is");
+        }
+        let doubts = decryptor.0.doubts();
+        for doubt in &doubts {
+            doubt.tell(terminal, false);
         }
         if terminal.json {
             return terminal.print_json(&json!({
@@ -87,6 +97,9 @@ impl Play {
                 "decrypted_samples": summary.protected_samples,
                 "key_ids": summary.key_ids.iter().map(kid).collect::<Vec<_>>(),
                 "licenses": licenses.iter().map(described).collect::<Vec<_>>(),
+                "unchecked_tracks": doubts,
+                "tee": tee_name,
+                "tee_considered": considered,
             }));
         }
         let mut text = format!(

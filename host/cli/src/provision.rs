@@ -90,7 +90,8 @@ impl Provision {
                 .hint("ask the service's operator for an enrolment token")
         })?;
 
-        let tee = self.device.open(terminal)?;
+        let (tee, considered) = self.device.open(terminal)?;
+        let tee_name = tee.info().name;
         let client = Client::new(tee, url.clone(), anchor);
         let certified = client.provision(&token, &self.model)?;
         let state = self.device.state()?;
@@ -103,6 +104,8 @@ impl Provision {
                 "debug": certified.debug,
                 "model": self.model,
                 "state": state,
+                "tee": tee_name,
+                "tee_considered": considered,
             }));
         }
         let debug = if certified.debug {
@@ -122,7 +125,7 @@ fn key_digest(
     anchor: &AnchorDigest,
     terminal: Terminal,
 ) -> Result<(), Failure> {
-    let tee = device.open(terminal)?;
+    let (tee, _) = device.open(terminal)?;
     let mut connection = Device::connect(&*tee)?;
     let key = connection.device_key(anchor)?;
     let digest = hex::encode(key.digest);

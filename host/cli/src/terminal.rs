@@ -77,15 +77,7 @@ impl Terminal {
         }
         to_stderr(&text);
         if self.json {
-            let report = serde_json::json!({ "error": {
-                "exit": failure.exit.code(),
-                "kind": failure.exit.name(),
-                "message": failure.what,
-                "causes": failure.causes,
-                "hint": failure.hint,
-            }});
-            // The exit code tells it as well: a reader that went away changes nothing.
-            let _ = self.print_json(&report);
+            document(failure);
         }
     }
 
@@ -108,6 +100,23 @@ impl Terminal {
         bar.enable_steady_tick(Duration::from_millis(200));
         bar
     }
+}
+
+/// A failure as the one document on standard output.
+pub(crate) fn document(failure: &Failure) {
+    let report = serde_json::json!({ "error": {
+        "exit": failure.exit.code(),
+        "kind": failure.exit.name(),
+        "message": failure.what,
+        "causes": failure.causes,
+        "hint": failure.hint,
+    }});
+    let terminal = Terminal {
+        json: true,
+        quiet: false,
+    };
+    // The exit code tells it as well: a reader that went away changes nothing.
+    let _ = terminal.print_json(&report);
 }
 
 /// Standard error is for people: if it is gone there is nobody to tell.

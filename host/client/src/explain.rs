@@ -220,7 +220,9 @@ pub const fn status_advice(status: Status) -> Option<&'static str> {
         Status::LicenseEnded | Status::UnknownKey => "acquire a new licence",
         Status::KeyNotUsable => "ask for the key's status and reasons",
         Status::LevelTooLow => "use a device or backend of a higher level",
-        Status::WorkerRequired => "use the sandboxed worker process, or a backend of a higher level",
+        Status::WorkerRequired => {
+            "use the sandboxed worker process, or a backend of a higher level"
+        }
         Status::UseDenied => "ask the operator: no device may use this content now",
         Status::PictureTooLarge => "switch to a track with a smaller picture",
         Status::DamagedRecord => "erase the device's identity and provision it anew",

@@ -95,13 +95,14 @@ fn the_highest_level_that_answers_is_taken_and_ends_the_search() {
 
 #[test]
 fn what_was_passed_over_is_said() {
-    for (start, why) in [
-        (absent as probe::Start, "no /dev/tee0"),
+    for (start, failing, why) in [
+        (absent as probe::Start, false, "no /dev/tee0"),
         (
             other_release,
+            true,
             "install the trusted side and the program from one release",
         ),
-        (refusing, "Platform"),
+        (refusing, true, "Platform"),
     ] {
         let detection = choose_from(BackendChoice::Auto, start, good).unwrap();
         let [first, second] = &detection.considered[..] else {
@@ -109,6 +110,8 @@ fn what_was_passed_over_is_said() {
         };
         assert_eq!((first.backend, first.taken), ("optee", false));
         assert!(first.reason.contains(why), "{}", first.reason);
+        // What is there and does not work is another matter than what is not there.
+        assert_eq!((first.failing, second.failing), (failing, false), "{why}");
         assert_eq!((second.backend, second.taken), ("in-process", true));
     }
 }

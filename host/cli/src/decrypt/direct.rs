@@ -7,13 +7,11 @@ use keybearer_client::{KeyId, SampleDecryptor, TrackBatch, explain::kid};
 use keybearer_media::Pssh;
 
 use super::keys::Keys;
-use super::structure::{Flaw, Shapes};
 use crate::failure::Failure;
 
-/// Decrypts samples with given keys and checks what comes out.
+/// Decrypts samples with given keys.
 pub(super) struct Direct {
     keys: Keys,
-    shapes: Shapes,
     used: BTreeSet<KeyId>,
 }
 
@@ -24,12 +22,6 @@ pub(super) enum DirectError {
     Missing(Vec<KeyId>),
     #[error("track {track}: a sample cannot be decrypted: {source}")]
     Sample { track: u32, source: CencError },
-    #[error("track {track}: {flaw}; the key given for key id {} is wrong, or the file damaged", kid(.key_id))]
-    Implausible {
-        track: u32,
-        key_id: KeyId,
-        flaw: Flaw,
-    },
     /// The walk over the file does not hand out such a batch.
     #[error("track {track}: the samples exceed their batch")]
     Batch { track: u32 },
@@ -41,26 +33,20 @@ fn list(ids: &[KeyId]) -> String {
 
 impl From<DirectError> for Failure {
     fn from(error: DirectError) -> Self {
-        let hint = match &error {
-            DirectError::Missing(_) => Some("give them with --key-file or --key, as KID:KEY"),
-            DirectError::Implausible { .. } => {
-                Some("--unchecked writes the result nevertheless, for looking at it")
-            }
-            _ => None,
-        };
         let failure = Self::input(error.to_string()).cause(&error);
-        match hint {
-            Some(hint) => failure.hint(hint),
-            None => failure,
+        match error {
+            DirectError::Missing(_) => {
+                failure.hint("give them with --key-file or --key, as KID:KEY")
+            }
+            _ => failure,
         }
     }
 }
 
 impl Direct {
-    pub(super) fn new(keys: Keys, shapes: Shapes) -> Self {
+    pub(super) fn new(keys: Keys) -> Self {
         Self {
             keys,
-            shapes,
             used: BTreeSet::new(),
         }
     }
@@ -113,13 +99,6 @@ impl SampleDecryptor for Direct {
             };
             key.decrypt_sample(&protection, clear)
                 .map_err(|source| DirectError::Sample { track, source })?;
-            self.shapes
-                .check(track, clear)
-                .map_err(|flaw| DirectError::Implausible {
-                    track,
-                    key_id,
-                    flaw,
-                })?;
             rest = behind;
         }
         Ok(())

@@ -10,7 +10,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::failure::Failure;
 
-/// Most bytes taken from standard input, which is held in memory.
+/// Most bytes taken from standard input or a pipe, which are held in memory.
 const MAX_STDIN: u64 = 64 << 20;
 /// Most bytes of a file that is no media: messages are far smaller.
 const MAX_MESSAGE: u64 = 256 * 1024;
@@ -35,21 +35,19 @@ impl Source {
     /// What an argument names, with the name to show for it.
     pub(super) fn of(input: &str) -> Result<(Self, String), Failure> {
         if input == "-" {
-            let mut bytes = Vec::new();
-            std::io::stdin()
-                .lock()
-                .take(MAX_STDIN + 1)
-                .read_to_end(&mut bytes)
-                .map_err(|error| Failure::input("cannot read standard input").cause(&error))?;
-            if bytes.len() as u64 > MAX_STDIN {
-                return Err(
-                    Failure::input(format!("standard input exceeds {MAX_STDIN} bytes"))
-                        .hint("save it in a file and inspect that"),
-                );
-            }
-            return Ok((Self::Bytes(bytes), "standard input".into()));
+            let name = "standard input";
+            return Ok((
+                Self::Bytes(drained(std::io::stdin().lock(), name)?),
+                name.into(),
+            ));
         }
         let path = PathBuf::from(input);
+        if std::fs::metadata(&path).is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+            // What a pipe has given once it does not give again, and inspecting reads twice.
+            let pipe = File::open(&path)
+                .map_err(|error| Failure::input(format!("cannot open {input}")).cause(&error))?;
+            return Ok((Self::Bytes(drained(pipe, input)?), input.to_owned()));
+        }
         if path.exists() {
             return Ok((Self::File(path), input.to_owned()));
         }
@@ -106,6 +104,20 @@ impl Source {
             None => Content::Message(bytes),
         })
     }
+}
+
+/// All bytes of an input that can be read once only.
+fn drained(input: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    input
+        .take(MAX_STDIN + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::input(format!("cannot read {name}")).cause(&error))?;
+    if bytes.len() as u64 > MAX_STDIN {
+        return Err(Failure::input(format!("{name} exceeds {MAX_STDIN} bytes"))
+            .hint("save it in a file and inspect that"));
+    }
+    Ok(bytes)
 }
 
 /// Boxes that a file or segment may begin with (ISO/IEC 14496-12).

@@ -93,3 +93,16 @@ fn the_operators_keys_are_used_where_named() {
     .exits(5);
     assert_eq!(ran.json()["error"]["kind"], "service");
 }
+
+#[test]
+fn a_proxy_in_the_environment_does_not_stand_in_the_way() {
+    // Nothing listens there.
+    let nowhere = "http://127.0.0.1:9";
+    let output = crate::run::command()
+        .args(["demo", "--tee", "in-process"])
+        .envs(["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"].map(|name| (name, nowhere)))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+}

@@ -198,3 +198,22 @@ fn a_reader_that_goes_away_is_no_news() {
         String::from_utf8_lossy(&output.stderr)
     );
 }
+
+#[test]
+fn a_pipe_is_shown_like_the_file_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let file = sample("cenc-video.mp4");
+    let writer = std::thread::spawn({
+        let (pipe, bytes) = (pipe.clone(), fs::read(&file).unwrap());
+        move || fs::write(pipe, bytes).unwrap()
+    });
+    let shown = |path: &std::path::Path| {
+        let ran = keybearer(["inspect", path.to_str().unwrap()]).exits(0);
+        ran.out.lines().skip(1).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(shown(&pipe), shown(&file));
+    writer.join().unwrap();
+}

@@ -11,6 +11,7 @@ mod demo;
 mod explain;
 mod help;
 mod inspect;
+mod interrupted;
 mod play;
 mod readme;
 mod run;

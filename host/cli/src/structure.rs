@@ -2,16 +2,12 @@
 //! proves a right one.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::Path;
 
-use keybearer_media::{BoxNode, BoxTree, Detail, FourCc, MediaReader};
-
-use crate::failure::Failure;
+use keybearer_media::{BoxNode, BoxTree, Detail, FourCc};
 
 /// The form of each track's samples, as far as it is known.
 #[derive(Default)]
-pub(super) struct Shapes(BTreeMap<u32, Shape>);
+pub(crate) struct Shapes(BTreeMap<u32, Shape>);
 
 /// The form of a track's samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +22,7 @@ enum Shape {
 
 /// What a sample cannot look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Flaw {
+pub(crate) enum Flaw {
     #[error("a NAL unit of {found} bytes where the sample has {left} left")]
     NalLength { found: usize, left: usize },
     #[error("a NAL unit begins with the forbidden bit")]
@@ -42,15 +38,11 @@ pub(super) enum Flaw {
 }
 
 impl Shapes {
-    /// Reads the decoder configurations of a file's tracks.
-    pub(super) fn of(path: &Path) -> Result<Self, Failure> {
-        let name = path.display();
-        let file = File::open(path)
-            .map_err(|error| Failure::input(format!("cannot open {name}")).cause(&error))?;
-        let reader = MediaReader::open(file)
-            .map_err(|error| Failure::input(format!("cannot read {name}")).cause(&error))?;
+    /// Reads the decoder configurations of an initialisation segment's tracks. What cannot be read has
+    /// no form that is known.
+    pub(crate) fn of(init: &[u8]) -> Self {
         let mut shapes = BTreeMap::new();
-        for node in BoxTree::new(reader.init()) {
+        for node in BoxTree::new(init) {
             // What the reader took, the tree takes.
             let Ok(node) = node else { break };
             for track in node
@@ -58,21 +50,56 @@ impl Shapes {
                 .iter()
                 .filter(|child| child.kind == FourCc(*b"trak"))
             {
-                if let (Some(id), Some(shape)) = (number(track), shape(track, reader.init())) {
+                if let (Some(id), Some(shape)) = (number(track), shape(track, init)) {
                     shapes.insert(id, shape);
                 }
             }
         }
-        Ok(Self(shapes))
+        Self(shapes)
     }
 
     /// Looks at a clear sample.
-    pub(super) fn check(&self, track: u32, sample: &[u8]) -> Result<(), Flaw> {
+    pub(crate) fn check(&self, track: u32, sample: &[u8]) -> Result<(), Flaw> {
         match self.0.get(&track) {
             Some(Shape::Nal { length_size }) => nal_units(sample, *length_size),
             Some(Shape::Obu) => open_units(sample),
             Some(Shape::Aac) => aac_frame(sample),
             None => Ok(()),
+        }
+    }
+}
+
+/// How much of a sample was protected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Protected {
+    /// All of it, from its first byte on.
+    Whole,
+    /// So many bytes of its subsamples.
+    Part(f64),
+}
+
+impl Shapes {
+    /// Whether anything is known about a track's form.
+    pub(crate) fn knows(&self, track: u32) -> bool {
+        self.0.contains_key(&track)
+    }
+
+    /// How many flaws [`Self::check`] would find on average in such a sample if it were garbage.
+    pub(crate) fn telling(&self, track: u32, size: usize, protected: Protected) -> f64 {
+        /// A shorter sample has no whole cipher block, and may be clear.
+        const BLOCK: usize = 16;
+        match (self.0.get(&track), protected) {
+            (_, Protected::Whole) if size < BLOCK => 0.0,
+            // The lengths are garbage too, and hardly ever add up.
+            (Some(Shape::Nal { .. }), Protected::Whole) => 1.0,
+            // Four sequences of three bytes each: 00 00 00, 01, 02, and nearly all that go on from 03.
+            (Some(Shape::Nal { .. }), Protected::Part(bytes)) => bytes * 4.0 / f64::from(1 << 24),
+            // Two bits of the first header.
+            (Some(Shape::Obu), Protected::Whole) => 0.75,
+            // Three bits of the first byte.
+            (Some(Shape::Aac), Protected::Whole) => 0.125,
+            // What is looked at stands in the clear part.
+            (Some(Shape::Obu | Shape::Aac), Protected::Part(_)) | (None, _) => 0.0,
         }
     }
 }
