@@ -20,19 +20,16 @@ pub struct Bare {
 }
 
 impl Bare {
-    /// Opens a connection and a session towards the service at `url`, with a challenge.
+    /// Opens a connection, and a session towards the service of `info`, which is an answer of
+    /// `/v1/service-info` with its challenge.
     ///
     /// # Errors
     /// Those of the trusted side.
-    ///
-    /// # Panics
-    /// When the service cannot be reached.
-    pub fn open(tee: &dyn Tee, url: &str, anchor: AnchorDigest) -> Result<Self, CallError> {
+    pub fn open(tee: &dyn Tee, anchor: AnchorDigest, info: &[u8]) -> Result<Self, CallError> {
         let mut connection = ClearSession::new(tee.connect()?);
-        let info = post::service_info(url).expect("the service answers");
         let request = body::OpenSession {
             anchor: anchor.0,
-            service_info: Blob(&info),
+            service_info: Blob(info),
         };
         let session = connection.exchange(&request)?.session;
         Ok(Self {

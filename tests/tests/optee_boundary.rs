@@ -18,6 +18,7 @@ use keybearer_backend::{BackendChoice, BackendOptions, detect};
 use keybearer_client::AnchorDigest;
 use keybearer_tee::{CallError, Media, Tee, TeeError};
 use keybearer_tests::bare::Bare;
+use keybearer_tests::post;
 use keybearer_tests::samples::{self, Sample};
 use keybearer_tests::service::Service;
 use keybearer_wire::limits::{MAX_REQUEST, MAX_SESSIONS, OPTEE_MAX_MEDIA};
@@ -55,7 +56,9 @@ impl Setting {
         let keys = PathBuf::from(env::var_os("KEYBEARER_OPERATOR").unwrap());
         let service = Service::with_keys(&keys, &folder.path().join("store.redb"), &samples);
         let tee = optee();
-        service.provisioned(Arc::clone(&tee)).unwrap();
+        let (done, provisioning) = timed(|| service.provisioned(Arc::clone(&tee)));
+        done.unwrap();
+        println!("figure: provisioning with both exchanges: {provisioning:?}");
         Self {
             service,
             samples,
@@ -65,12 +68,13 @@ impl Setting {
         }
     }
 
+    /// A fresh challenge, good for one licence.
+    fn info(&self) -> Vec<u8> {
+        post::service_info(&self.service.server().url()).unwrap()
+    }
+
     fn open(&self) -> Result<Bare, CallError> {
-        Bare::open(
-            &*self.tee,
-            &self.service.server().url(),
-            self.service.anchor(),
-        )
+        Bare::open(&*self.tee, self.service.anchor(), &self.info())
     }
 
     /// The sample whose key [`Bare::decrypt`] uses.
@@ -92,7 +96,7 @@ impl Setting {
         let tee = detect(BackendChoice::InProcess, &options).unwrap().0;
         self.service.provisioned(Arc::clone(&tee)).unwrap();
         let url = self.service.server().url();
-        let mut session = Bare::open(&*tee, &url, self.service.anchor()).unwrap();
+        let mut session = Bare::open(&*tee, self.service.anchor(), &self.info()).unwrap();
         session.acquire(&url, self.sample().tracks[0].kid).unwrap();
         let mut data = data.to_vec();
         session.decrypt(self.sample(), &mut data).unwrap();
@@ -101,13 +105,15 @@ impl Setting {
 
     /// All sessions of the trusted application can be had at once, and no more.
     fn assert_all_sessions_free(&self) {
+        let info = self.info();
+        let open = || Bare::open(&*self.tee, self.service.anchor(), &info);
         let held: Vec<Bare> = (0..MAX_SESSIONS)
-            .map(|number| match self.open() {
+            .map(|number| match open() {
                 Ok(session) => session,
                 Err(error) => panic!("session {number}: {error}"),
             })
             .collect();
-        assert_refused(self.open(), Status::TooManySessions);
+        assert_refused(open(), Status::TooManySessions);
         drop(held);
     }
 }
@@ -130,6 +136,12 @@ fn noise(len: usize, seed: u64) -> Vec<u8> {
         state.to_le_bytes()[3]
     };
     (0..len).map(|_| next()).collect()
+}
+
+fn timed<T>(what: impl FnOnce() -> T) -> (T, Duration) {
+    let begin = Instant::now();
+    let result = what();
+    (result, begin.elapsed())
 }
 
 #[test]
@@ -162,12 +174,13 @@ fn as_many_sessions_as_promised_all_with_keys_and_one_more_is_refused() {
 #[test]
 fn three_hundred_sessions_in_turn_leave_it_serving() {
     let setting = Setting::new();
+    let info = setting.info();
     for number in 0..300 {
-        let mut session = setting.open().unwrap();
+        let open = || Bare::open(&*setting.tee, setting.service.anchor(), &info).unwrap();
         match number % 20 {
-            19 => drop(setting.licensed(session)),
-            10.. => session.close().unwrap(),
-            _ => drop(session),
+            19 => drop(setting.licensed(setting.open().unwrap())),
+            10.. => open().close().unwrap(),
+            _ => drop(open()),
         }
     }
     setting.assert_all_sessions_free();
@@ -225,8 +238,9 @@ fn decrypt_for_ever(whom: &str) -> ! {
         .find(|sample| sample.file == "cenc-video.mp4")
         .unwrap();
     let tee = optee();
+    let info = post::service_info(parts[0]).unwrap();
     let mut held: Vec<Bare> = (0..parts[2].parse().unwrap())
-        .map(|_| Bare::open(&*tee, parts[0], anchor).unwrap())
+        .map(|_| Bare::open(&*tee, anchor, &info).unwrap())
         .collect();
     held[0].acquire(parts[0], sample.tracks[0].kid).unwrap();
     let mut data = vec![0; OPTEE_MAX_MEDIA];
@@ -244,7 +258,7 @@ fn the_handle_of_another_client_opens_nothing() {
     let kid = setting.sample().tracks[0].kid;
     let mut owner = setting.open().unwrap();
     let request = owner.request(kid).unwrap();
-    let answer = keybearer_tests::post::license(&url, &request).unwrap();
+    let answer = post::license(&url, &request).unwrap();
 
     let mut thief = setting.open().unwrap();
     let own = std::mem::replace(&mut thief.session, owner.session);
@@ -341,7 +355,8 @@ fn nonsense_is_refused_in_band_and_changes_nothing() {
 #[test]
 fn the_largest_call_equals_software_and_a_larger_one_is_refused() {
     let setting = Setting::new();
-    let mut session = setting.licensed(setting.open().unwrap());
+    let (mut session, acquiring) = timed(|| setting.licensed(setting.open().unwrap()));
+    println!("figure: session, licence request, answer and load: {acquiring:?}");
     let protected = noise(OPTEE_MAX_MEDIA, 11);
     let expected = setting.in_software(&protected);
     for len in [
@@ -356,24 +371,19 @@ fn the_largest_call_equals_software_and_a_larger_one_is_refused() {
         OPTEE_MAX_MEDIA,
     ] {
         let mut data = protected[..len].to_vec();
-        let begin = Instant::now();
-        assert_eq!(
-            session.decrypt(setting.sample(), &mut data).unwrap(),
-            len as u64
-        );
-        println!(
-            "figure: decrypt {len} bytes, first time: {:?}",
-            begin.elapsed()
-        );
+        let (done, first) = timed(|| session.decrypt(setting.sample(), &mut data));
+        assert_eq!(done.unwrap(), len as u64);
+        println!("figure: decrypt {len} bytes, the first time: {first:?}");
         assert!(data == expected[..len], "{len} bytes");
     }
     for len in [1000, 65_536, 1 << 20, OPTEE_MAX_MEDIA] {
         let mut data = protected[..len].to_vec();
-        let begin = Instant::now();
-        for _ in 0..8 {
-            session.decrypt(setting.sample(), &mut data).unwrap();
-        }
-        println!("figure: decrypt {len} bytes: {:?}", begin.elapsed() / 8);
+        let ((), eight) = timed(|| {
+            for _ in 0..8 {
+                session.decrypt(setting.sample(), &mut data).unwrap();
+            }
+        });
+        println!("figure: decrypt {len} bytes: {:?}", eight / 8);
     }
     let beyond = session.decrypt(setting.sample(), &mut vec![0; OPTEE_MAX_MEDIA + 1]);
     assert!(
