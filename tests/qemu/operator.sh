@@ -3,7 +3,8 @@
 # guest, the keys of a test operator. Trusted applications accept no operator but those compiled in,
 # so the keys come first and stay: another anchor would be another build.
 #
-# Gives COMMAND (the program), OPERATOR (its key directory) and ANCHOR (the digest to compile in).
+# Uses the caller's temporary folder, `work`. Gives COMMAND (the program), OPERATOR (the folder of the
+# keys) and ANCHOR (the digest to compile in).
 COMMAND=$TARGET_DIR/qemu-command/keybearer
 OPERATOR=$TARGET_DIR/qemu-operator
 
@@ -17,17 +18,15 @@ build_command() { # build_command [ARGUMENTS]: cargo's, when more is to be built
 
 make_operator() {
     if [ ! -s "$OPERATOR/digest" ]; then
-        local work
-        work=$(mktemp -d)
-        cp "$COMMAND" "$work/"
-        # shellcheck disable=SC2016 # for the guest's shell
-        echo './keybearer --quiet serve init /out/keys --service "Test operator" > /out/digest' > "$work/run.sh"
-        "$QEMU_DIR/boot.sh" -o "$work/out" "$work" >&2 || die "the operator's keys could not be made"
+        local maker=${work:?a temporary folder of the caller}/operator
+        mkdir -p "$maker/in"
+        cp "$COMMAND" "$maker/in/"
+        echo './keybearer --quiet serve init /out/keys --service "Test operator" > /out/digest' > "$maker/in/run.sh"
+        "$QEMU_DIR/boot.sh" -o "$maker/out" "$maker/in" >&2 || die "the operator's keys could not be made"
         rm -rf "$OPERATOR"
         mkdir -p "$OPERATOR"
-        mv "$work/out/keys" "$OPERATOR/"
-        mv "$work/out/digest" "$OPERATOR/" # last: its presence says that all is there
-        rm -rf "$work"
+        mv "$maker/out/keys" "$OPERATOR/"
+        mv "$maker/out/digest" "$OPERATOR/" # last: its presence says that all is there
     fi
     ANCHOR=$(cat "$OPERATOR/digest")
     [[ $ANCHOR =~ ^[0-9a-f]{64}$ ]] || die "$OPERATOR/digest holds no digest; remove the folder"
