@@ -45,7 +45,7 @@ coded! {
         Level = 7, "the key may only be used at a higher level";
         Outputs = 8, "the key demands protected outputs and no trusted report shows them";
         ServiceCertificate = 9, "the service's certificate is not valid at the trusted time";
-        Replaced = 10, "a newer licence took its place";
+        // 10 is retired: a replaced licence leaves the report, so nothing could carry the reason.
         Worker = 11, "the key may only be used in the sandboxed worker process";
         HostReported = 12, "the key demands something of outputs, and only the host vouches for them";
         Recovery = 13, "no renewal came in the time allowed past its due moment";

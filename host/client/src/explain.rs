@@ -69,7 +69,6 @@ fn field_value(field: ReasonField, value: i64) -> String {
             .map(|level| level.name().to_owned()),
         ReasonField::TrustedTime
         | ReasonField::Outputs
-        | ReasonField::Replaced
         | ReasonField::Worker
         | ReasonField::HostReported => None,
     }

@@ -244,19 +244,23 @@ impl Service {
 
     /// Certifies a request to this service, the answer signed by `other`.
     pub fn certify_signed_by(&mut self, other: &mut Self, request: &[u8]) -> Vec<u8> {
-        core::mem::swap(&mut self.signer, &mut other.signer);
-        core::mem::swap(&mut self.chain, &mut other.chain);
-        let answer = self.certify(request);
-        core::mem::swap(&mut self.signer, &mut other.signer);
-        core::mem::swap(&mut self.chain, &mut other.chain);
-        answer
+        self.signed_by(other, |service| service.certify(request))
     }
 
     /// A time answer to a request to this service, signed by `other`.
     pub fn time_signed_by(&mut self, other: &mut Self, request: &[u8]) -> Vec<u8> {
+        self.signed_by(other, |service| service.time(request))
+    }
+
+    /// Answers while the key and chain of `other` stand in the place of this service's own.
+    fn signed_by(
+        &mut self,
+        other: &mut Self,
+        answer: impl FnOnce(&mut Self) -> Vec<u8>,
+    ) -> Vec<u8> {
         core::mem::swap(&mut self.signer, &mut other.signer);
         core::mem::swap(&mut self.chain, &mut other.chain);
-        let answer = self.time(request);
+        let answer = answer(self);
         core::mem::swap(&mut self.signer, &mut other.signer);
         core::mem::swap(&mut self.chain, &mut other.chain);
         answer

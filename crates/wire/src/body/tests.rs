@@ -222,10 +222,13 @@ fn enumerations_are_pinned() {
          5 output downscaled; 6 status pending; 7 internal error; "
     );
     let reasons: Vec<u16> = ReasonField::ALL.iter().map(|field| field.code()).collect();
-    assert_eq!(reasons, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+    assert_eq!(reasons, [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13]);
     assert_eq!(
-        (ReasonField::NotBefore.code(), ReasonField::Replaced.code()),
-        (1, 10)
+        (
+            ReasonField::NotBefore.code(),
+            ReasonField::ServiceCertificate.code()
+        ),
+        (1, 9)
     );
     assert_eq!(
         (ReasonField::TrustedTime.code(), ReasonField::Worker.code()),
