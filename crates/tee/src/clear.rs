@@ -3,7 +3,7 @@
 use keybearer_wire::limits::MAX_REQUEST;
 use keybearer_wire::{Exchange, Status, body, decode_response};
 
-use crate::{Media, TeeError, TeeSession};
+use crate::{Media, SharedMemory, TeeError, TeeSession};
 
 /// Why a typed call gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,14 @@ impl ClearSession {
         media: Media<'_>,
     ) -> Result<body::Decrypted, CallError> {
         self.run(request, media)
+    }
+
+    /// `len` zeroed bytes shared with the trusted side; see [`TeeSession::shared_memory`].
+    ///
+    /// # Errors
+    /// As [`TeeSession::shared_memory`].
+    pub fn shared_memory(&mut self, len: usize) -> Result<Option<Box<dyn SharedMemory>>, TeeError> {
+        self.session.shared_memory(len)
     }
 
     fn run<'r, R: Exchange<'r>>(

@@ -8,14 +8,16 @@
 
 mod clear;
 mod error;
+mod memory;
 
 pub use clear::{CallError, ClearSession};
 pub use error::TeeError;
+pub use memory::SharedMemory;
 
 /// What a backend is and why it was chosen; text for people, never a basis for trust.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackendInfo {
-    /// Short name: `optee`, `in-process`.
+    /// Short name: `optee`, `worker`, `in-process`.
     pub name: &'static str,
     /// One sentence on what runs where.
     pub detail: String,
@@ -88,4 +90,17 @@ pub trait TeeSession: Send {
         response: &mut Vec<u8>,
         media: Media<'a>,
     ) -> Result<(), TeeError>;
+
+    /// `len` zeroed bytes that the trusted side sees as well: media of a call that lies there, whole
+    /// or in part, goes along without a copy on this side.
+    ///
+    /// `None` where the backend shares no memory; media then travels as the backend sees fit.
+    ///
+    /// # Errors
+    /// [`TeeError::TooLarge`] beyond what the backend shares with one connection,
+    /// [`TeeError::Dead`], [`TeeError::Io`].
+    fn shared_memory(&mut self, len: usize) -> Result<Option<Box<dyn SharedMemory>>, TeeError> {
+        let _ = len;
+        Ok(None)
+    }
 }

@@ -4,6 +4,7 @@
 )]
 
 use super::*;
+use crate::SharedMemory;
 use keybearer_wire::{Command, encode_answer, encode_status};
 
 /// Answers every call with the same bytes and remembers what it was asked.
@@ -172,4 +173,46 @@ fn an_answer_of_another_command_is_not_taken_for_ours() {
         matches!(refused, Err(CallError::Transport(TeeError::BadAnswer(_)))),
         "{refused:?}"
     );
+}
+
+/// A backend that shares nothing says so; it need not know the question.
+#[test]
+fn memory_is_shared_only_by_a_backend_that_offers_it() {
+    assert!(
+        ClearSession::new(Box::new(Decryptor))
+            .shared_memory(16)
+            .unwrap()
+            .is_none()
+    );
+
+    struct Sharing;
+    struct Plain(Vec<u8>);
+    impl SharedMemory for Plain {
+        fn bytes(&self) -> &[u8] {
+            &self.0
+        }
+        fn bytes_mut(&mut self) -> &mut [u8] {
+            &mut self.0
+        }
+    }
+    impl TeeSession for Sharing {
+        fn call<'a>(
+            &mut self,
+            _command: u32,
+            _request: &[u8],
+            _response: &mut Vec<u8>,
+            _media: Media<'a>,
+        ) -> Result<(), TeeError> {
+            Err(TeeError::Dead)
+        }
+        fn shared_memory(&mut self, len: usize) -> Result<Option<Box<dyn SharedMemory>>, TeeError> {
+            Ok(Some(Box::new(Plain(vec![0; len]))))
+        }
+    }
+    let mut memory = ClearSession::new(Box::new(Sharing))
+        .shared_memory(16)
+        .unwrap()
+        .unwrap();
+    memory.bytes_mut()[15] = 7;
+    assert_eq!((memory.bytes().len(), memory.bytes()[15]), (16, 7));
 }
