@@ -27,10 +27,10 @@ for line in open(listing):
         "file": f"{name}.mp4",
         "scheme": scheme,
         "clear": f"{clear}.mp4",
-        "rotation": "-rotation-" in name,
+        "rotation": "-rotation-" in name or "-periods-" in name,
         "tracks": [
-            dict(zip(("kind", "kid", "key"), track.split(":")), id=number)
-            for number, track in enumerate(tracks, 1)
+            {"kind": kind, "kid": kid, "key": key, "id": int(number)}
+            for kind, kid, key, number in (track.split(":") for track in tracks)
         ],
     })
 

@@ -52,6 +52,10 @@ encode clip-audio -f lavfi -i "sine=frequency=440:sample_rate=48000:duration=2" 
 encode clip-hevc "${picture[@]}" -t 1 -c:v libx265 -preset medium -b:v 60k -tag:v hvc1 \
     -x265-params "log-level=error:pools=none:frame-threads=1:info=0"
 encode clip-av1 "${picture[@]}" -t 1 -c:v libaom-av1 -cpu-used 6 -row-mt 0 -tiles 2x2 -b:v 60k
+# Five seconds, a group of pictures each: room for keys that change.
+encode clip-periods -f lavfi -i "testsrc2=size=160x90:rate=12:duration=5" -pix_fmt yuv420p \
+    -g 12 -keyint_min 12 -c:v libx264 -preset veryslow -profile:v high -bf 2 \
+    -b:v 24k -maxrate 32k -bufsize 32k -sc_threshold 0 -x264-params slices=3
 
 # ---- packaging --------------------------------------------------------------------------------
 pack() { # clip, stream, output, packager arguments
@@ -66,7 +70,8 @@ clear_file() { # clip, stream
     pack "$1" "$2" "clear-$1"
 }
 
-# Adds one line to list.txt for samples.json: file, scheme, clear counterpart, then kind:kid:key.
+# Adds one line to list.txt for samples.json: file, scheme, clear counterpart, then
+# kind:kid:key:track for each key.
 protect() { # output, clip, stream, scheme, iv, packager arguments
     local output=$1 clip=$2 stream=$3 scheme=$4 iv=$5
     shift 5
@@ -77,7 +82,20 @@ protect() { # output, clip, stream, scheme, iv, packager arguments
     pack "$clip" "$stream" "$output" --enable_raw_key_encryption --protection_scheme "$scheme" \
         --clear_lead 0 --keys "label=KEY:key_id=$kid:key=$key" --iv "$iv" \
         --protection_systems CommonSystem,Widevine "$@"
-    echo "$output $scheme clear-$clip $stream:$kid:$key" >>list.txt
+    local keys=$stream:$kid:$key:1 period
+    case $output in
+        # Packager moves the bytes of key id and key round by one a period. The first fragment
+        # behind the second 1 decodes a little before it, so five fragments see four periods.
+        *-periods-*)
+            for period in 1 2 3; do
+                keys+=" $stream:$(rotated "$kid" $period):$(rotated "$key" $period):1"
+            done ;;
+    esac
+    echo "$output $scheme clear-$clip $keys" >>list.txt
+}
+
+rotated() { # 32 hex digits, bytes to the left
+    echo "${1:$2 * 2}${1:0:$2 * 2}"
 }
 
 interleave() { # output, scheme or "clear", video file, audio file
@@ -86,6 +104,7 @@ interleave() { # output, scheme or "clear", video file, audio file
         local video audio
         video=$(grep "^$3 " list.txt | cut -d' ' -f4)
         audio=$(grep "^$4 " list.txt | cut -d' ' -f4)
+        audio=${audio%:1}:2
         echo "$1 $2 clear-both $video $audio" >>list.txt
     fi
 }
@@ -94,6 +113,7 @@ clear_file video video
 clear_file audio audio
 clear_file hevc video
 clear_file av1 video
+clear_file periods video
 interleave clear-both clear clear-video clear-audio
 
 for scheme in cenc cens cbc1 cbcs; do
@@ -118,9 +138,15 @@ protect cbcs-pattern100-video video video cbcs "$(digest "iv cbcs")" \
     --crypt_byte_block 10 --skip_byte_block 0
 # The first second clear (a second sample entry), the rest protected.
 protect cenc-lead-video video video cenc "$short" --clear_lead 1
-# Key rotation as Packager lays it out: default KID zero, seig sample groups, pssh in moof (in so
-# short a clip all groups name the same key).
+# Key rotation as Packager lays it out: default KID zero, seig sample groups, pssh in moof. In so
+# short a clip all groups name the same key; in the longer one there are four.
 protect cenc-rotation-video video video cenc "$short" --crypto_period_duration 1
+for scheme in cenc cbcs; do
+    iv=$(digest "iv $scheme periods")
+    protect $scheme-periods-video periods video $scheme "$iv" --crypto_period_duration 1
+    protect $scheme-periods-lead-video periods video $scheme "$iv" --crypto_period_duration 1 \
+        --clear_lead 1
+done
 # A moov without pssh at all.
 protect cbc1-bare-audio audio audio cbc1 "$(digest "iv cbc1")" --mp4_include_pssh_in_stream=false
 
@@ -146,11 +172,14 @@ check_with_packager() { # protected file, clear file, stream, kid:key
 }
 while read -r output scheme clear tracks; do
     keys=()
-    for track in $tracks; do keys+=("${track#*:}"); done
+    for track in $tracks; do
+        track=${track#*:}
+        keys+=("${track%:*}")
+    done
     checked=FFmpeg
     case $output in
-        # Both look for a key of the all-zero default KID.
-        *-rotation-*) continue ;;
+        # Both look for a key of the all-zero default KID; tests/interop judges these.
+        *-rotation-* | *-periods-*) continue ;;
         # FFmpeg deciphers the partial block at the end of a sample, which cens leaves clear.
         cens-audio) checked=Packager ;;
         cens-both) check_with_ffmpeg "$output" "$clear" 0:v "${keys[@]}" ;;
