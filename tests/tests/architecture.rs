@@ -192,7 +192,8 @@ fn all_sources() -> Vec<PathBuf> {
 #[test]
 fn dependencies_follow_the_decided_direction() {
     let mut found = dependencies();
-    found.remove("tests");
+    // What stands below `tests` may depend on anything.
+    found.retain(|room, _| !Path::new(room).starts_with("tests"));
     let known: BTreeSet<&str> = ROOMS.iter().map(|(room, ..)| *room).collect();
     assert_eq!(
         found.keys().map(String::as_str).collect::<BTreeSet<_>>(),

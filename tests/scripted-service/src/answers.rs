@@ -1,162 +1,19 @@
-//! A licence service, provisioning service and certificate authority in one: the server half of
-//! `keybearer-license` with keys of its own.
+//! What the service says, right and wrong.
 
-use core::num::NonZeroU32;
-
-use keybearer_crypto::{Crypto, Digest, PrivateKeys, PublicKey, Secret, Signer};
-use keybearer_crypto_soft::{SoftCrypto, SoftSigner};
+use keybearer_crypto::{PrivateKeys, Secret};
+use keybearer_crypto_soft::SoftCrypto;
 use keybearer_license::{
-    AnswerHead, CertificateChain, ContentKey, CounterStrength, DebugStatus, Denial, DenialReason,
-    DeviceClaims, IssuerClaims, Issues, IvKind, KeyId, KeyUse, License, LicenseId, LicenseKind,
-    OpenedLicense, PolicyOrigin, PolicySource, RevocationList, RevokedSerials, Roles, Scheme,
-    Serial, ServiceClaims, ServiceId, ServiceIdentity, ServiceInfo, ServiceKeys, TimeView, Timing,
-    TrackType, Trust, UnixTime, Validity, anchor_digest, issue_device, issue_issuer, issue_service,
-    make_challenge, open_license_request, open_provision_request, open_time_request, peek_service,
-    seal_denial, seal_license, seal_provision_answer, seal_service_info, seal_time_answer,
-    sign_revocation_list,
+    AnswerHead, CertificateChain, Denial, DenialReason, DeviceClaims, License, OpenedLicense,
+    OpenedProvision, RevocationList, RevokedSerials, Serial, ServiceIdentity, ServiceInfo,
+    ServiceKeys, TimeView, Trust, UnixTime, Validity, issue_device, make_challenge,
+    open_license_request, open_provision_request, open_time_request, seal_denial, seal_license,
+    seal_provision_answer, seal_service_info, seal_time_answer, sign_revocation_list,
 };
-use keybearer_rules::{Level, OutputPolicy};
+use keybearer_rules::Level;
 
-use super::platform::{FakeRng, Shared};
-
-/// When the story begins.
-pub const NOW: u64 = 1_800_000_000;
-const DAY: u64 = 24 * 60 * 60;
-
-pub struct Service {
-    /// Server time in seconds.
-    pub now: u64,
-    /// Least revocation-list number it announces.
-    pub list: u64,
-    /// Device debug state and level it certifies.
-    pub certifies: (Level, DebugStatus),
-    /// Serial of its own certificate.
-    pub serial: Serial,
-    root: Secret<32>,
-    signer: SoftSigner,
-    chain: CertificateChain,
-    digest: Digest,
-    /// Digest of its first certificate.
-    first: Option<Digest>,
-    agreement: Secret<32>,
-    agreement_public: PublicKey,
-    mac: Secret<32>,
-    rng: FakeRng,
-    validity: Validity,
-    name: &'static str,
-}
+use crate::{DAY, Service};
 
 impl Service {
-    /// A service with all roles.
-    pub fn new(seed: u64) -> Self {
-        let all = Roles::LICENSE
-            .union(Roles::TIME)
-            .union(Roles::REVOCATION)
-            .union(Roles::PROVISIONING);
-        Self::with(seed, "service.example", all)
-    }
-
-    pub fn with(seed: u64, name: &'static str, roles: Roles) -> Self {
-        let mut rng = FakeRng(Shared::new(seed.wrapping_add(0x5eed_0000)));
-        let (root, _) = SoftCrypto.generate(&mut rng).unwrap();
-        Self::under(root, rng, name, roles)
-    }
-
-    /// Another service under this one's anchor, with keys of its own.
-    pub fn sibling(&self, seed: u64, name: &'static str, roles: Roles) -> Self {
-        let rng = FakeRng(Shared::new(seed.wrapping_add(0x51b1_0000)));
-        let mut sibling = Self::under(Secret::copied_from(self.root.expose()), rng, name, roles);
-        sibling.now = self.now;
-        sibling
-    }
-
-    fn under(root: Secret<32>, mut rng: FakeRng, name: &'static str, roles: Roles) -> Self {
-        let (signing, signing_public) = SoftCrypto.generate(&mut rng).unwrap();
-        let (agreement, agreement_public) = SoftCrypto.generate(&mut rng).unwrap();
-        let (mac, _) = SoftCrypto.generate(&mut rng).unwrap();
-        let mut service = Self {
-            now: NOW,
-            list: 0,
-            certifies: (Level::Medium, DebugStatus::Enabled),
-            serial: Serial::random(&mut rng).unwrap(),
-            root,
-            signer: SoftSigner::new(signing).unwrap(),
-            chain: CertificateChain {
-                leaf: Vec::new(),
-                issuers: Vec::new(),
-            },
-            digest: Digest([0; 32]),
-            first: None,
-            agreement,
-            agreement_public,
-            mac,
-            rng,
-            validity: Validity {
-                not_before: UnixTime(NOW - DAY),
-                not_after: UnixTime(NOW + 20 * DAY),
-            },
-            name,
-        };
-        service.recertify(roles, service.validity);
-        assert_eq!(service.signer.public_key(), signing_public);
-        service
-    }
-
-    /// Gets a new certificate with these roles and this validity, for the same keys.
-    pub fn recertify(&mut self, roles: Roles, validity: Validity) {
-        self.validity = validity;
-        let claims = ServiceClaims {
-            service: ServiceId::new(self.name).unwrap(),
-            roles,
-            signing_key: self.signer.public_key(),
-            agreement_key: self.agreement_public,
-            validity,
-            serial: self.serial,
-        };
-        let leaf = issue_service(&SoftCrypto, &mut self.ca(), &claims).unwrap();
-        self.digest = SoftCrypto.sha256(&[&leaf]);
-        self.first.get_or_insert(self.digest);
-        self.chain = CertificateChain {
-            leaf,
-            issuers: Vec::new(),
-        };
-    }
-
-    /// Gets its certificate from an issuer under the anchor instead, and returns that one's serial.
-    pub fn recertify_by_issuer(&mut self) -> Serial {
-        let (key, signing_key) = SoftCrypto.generate(&mut self.rng).unwrap();
-        let (validity, serial) = (self.validity, Serial::random(&mut self.rng).unwrap());
-        let issuer = IssuerClaims {
-            name: ServiceId::new("issuer.example").unwrap(),
-            signing_key,
-            issues: Issues::SERVICES,
-            roles: Roles::ALL,
-            validity,
-            serial,
-        };
-        let top = issue_issuer(&SoftCrypto, &mut self.ca(), &issuer).unwrap();
-        let claims = peek_service(&self.chain.leaf).unwrap();
-        let leaf = issue_service(&SoftCrypto, &mut SoftSigner::new(key).unwrap(), &claims).unwrap();
-        self.digest = SoftCrypto.sha256(&[&leaf]);
-        self.chain = CertificateChain {
-            leaf,
-            issuers: vec![top],
-        };
-        serial
-    }
-
-    fn ca(&self) -> SoftSigner {
-        SoftSigner::new(Secret::copied_from(self.root.expose())).unwrap()
-    }
-
-    pub fn anchor(&self) -> Digest {
-        anchor_digest(&SoftCrypto, &SoftCrypto.public_key(&self.root).unwrap()).unwrap()
-    }
-
-    pub fn not_after(&self) -> u64 {
-        self.validity.not_after.0
-    }
-
     fn head(&mut self) -> AnswerHead {
         let now = UnixTime(self.now);
         AnswerHead {
@@ -165,6 +22,7 @@ impl Service {
         }
     }
 
+    /// A service info with a fresh challenge.
     pub fn info(&mut self) -> Vec<u8> {
         let AnswerHead {
             server_time,
@@ -207,8 +65,8 @@ impl Service {
             debug: self.certifies.1,
             signing_key: opened.device_key,
             validity: Validity {
-                not_before: UnixTime(NOW - DAY),
-                not_after: UnixTime(NOW + 3650 * DAY),
+                not_before: UnixTime(self.started - DAY),
+                not_after: UnixTime(self.started + 3650 * DAY),
             },
             serial: Serial::random(&mut self.rng).unwrap(),
         };
@@ -274,6 +132,7 @@ impl Service {
         answer
     }
 
+    /// Denies a provision request.
     pub fn refuse_provisioning(&mut self, request: &[u8], denial: &Denial) -> Vec<u8> {
         let opened = open_provision_request(&SoftCrypto, &self.keys(), request).unwrap();
         let head = self.head();
@@ -293,7 +152,7 @@ impl Service {
     }
 
     /// What a provision request says.
-    pub fn read_provision(&self, request: &[u8]) -> keybearer_license::OpenedProvision {
+    pub fn read_provision(&self, request: &[u8]) -> OpenedProvision {
         open_provision_request(&SoftCrypto, &self.keys(), request).unwrap()
     }
 
@@ -310,6 +169,7 @@ impl Service {
         open_license_request(&SoftCrypto, &self.keys(), &trust, request).unwrap()
     }
 
+    /// Grants `license` to a licence request.
     pub fn license(&mut self, request: &[u8], license: License) -> Vec<u8> {
         let opened = self.read(request);
         let head = self.head();
@@ -352,6 +212,7 @@ impl Service {
         .unwrap()
     }
 
+    /// Denies a licence request; level High would suffice, it says.
     pub fn deny(&mut self, request: &[u8], reason: DenialReason) -> Vec<u8> {
         let opened = self.read(request);
         let mut denial = Denial::new(reason);
@@ -386,6 +247,7 @@ impl Service {
             .exchange
     }
 
+    /// Answers a time request.
     pub fn time(&mut self, request: &[u8]) -> Vec<u8> {
         let exchange = self.read_time(request);
         let head = self.head();
@@ -404,6 +266,7 @@ impl Service {
         answer
     }
 
+    /// Denies a time request.
     pub fn deny_time(&mut self, request: &[u8]) -> Vec<u8> {
         let exchange = self.read_time(request);
         let head = self.head();
@@ -423,6 +286,7 @@ impl Service {
         .unwrap()
     }
 
+    /// A revocation list, signed; the next is due in a day.
     pub fn revocation_list(&mut self, number: u64, serials: &[Serial]) -> Vec<u8> {
         let mut serials = serials.to_vec();
         serials.sort_unstable();
@@ -438,59 +302,4 @@ impl Service {
         };
         sign_revocation_list(&mut identity, &list).unwrap()
     }
-}
-
-/// A key of the common kind: `cenc` with 8-byte vectors, an HD track, no demands.
-pub fn cenc_use() -> KeyUse {
-    KeyUse {
-        track: TrackType::Hd,
-        scheme: Scheme::Cenc,
-        iv: IvKind::PerSample8,
-        pattern: None,
-        lowest_level: Level::None,
-        require_worker: false,
-        policy: OutputPolicy::UNSPECIFIED,
-        max_pixels: None,
-        max_clear_bytes: None,
-        source: PolicySource {
-            origin: PolicyOrigin::Default,
-            profile: None,
-        },
-    }
-}
-
-pub fn key(id: u8, usage: KeyUse) -> ContentKey {
-    ContentKey {
-        key_id: KeyId([id; 16]),
-        key: Secret::copied_from(&secret(id)),
-        usage,
-        period: None,
-    }
-}
-
-/// The secret of a key id.
-pub fn secret(id: u8) -> [u8; 16] {
-    core::array::from_fn(|at| 0xc0 ^ id.wrapping_mul(31).wrapping_add(at.to_le_bytes()[0] * 17))
-}
-
-/// A licence without limits.
-pub fn license(id: u8, keys: Vec<ContentKey>) -> License {
-    License {
-        license_id: LicenseId([id; 16]),
-        sequence: 1,
-        kind: LicenseKind::Session,
-        counter: CounterStrength::None,
-        max_plays: None,
-        timing: Timing::UNLIMITED,
-        least_revocation: 0,
-        keys,
-        roots: Vec::new(),
-        renewal: None,
-        rotation: None,
-    }
-}
-
-/// A number of seconds, not zero.
-pub fn seconds(count: u32) -> Option<NonZeroU32> {
-    NonZeroU32::new(count)
 }
