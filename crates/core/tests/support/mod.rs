@@ -16,7 +16,7 @@ mod platform;
 use keybearer_scripted_service as service;
 
 pub use device::{Device, Loaded, Provisioned, Sample, Statuses, records, samples};
-pub use service::{NOW, Service, cenc_use, key, license, seconds, secret};
 pub use platform::{
     FakeClock, FakeCounter, FakePlatform, FakeRng, FakeVault, INSIDE, Shared, World, parts,
 };
+pub use service::{NOW, Service, cenc_use, key, license, seconds, secret};
