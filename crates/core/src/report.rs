@@ -46,6 +46,10 @@ pub(crate) fn license<'a>(
         renew_at: renew_at(license).map(|at| at.0),
         renewal_url: url.map(Text),
         keys: List(keys),
+        renew_retry: license
+            .renewal
+            .as_ref()
+            .map(|renewal| renewal.retry_seconds),
     })
 }
 

@@ -185,7 +185,10 @@ fn story(lasting: bool) -> usize {
         .unwrap()
         .unwrap()
         .session;
-    let time = body::BuildTimeRequest { session };
+    let time = body::BuildTimeRequest {
+        session,
+        service_info: None,
+    };
     let request = message(&story.step(&mut device, &time, &mut NoMedia));
     let answer = service.time(&request);
     let load_time = body::LoadTimeAnswer {

@@ -306,6 +306,8 @@ body! {
         4 => renewal_url: Option<Text<'a, MAX_URL>>,
         /// Its keys.
         5 => keys: List<KeyReport, MAX_KEYS_PER_SESSION>,
+        /// Seconds to wait after an attempt to renew that failed; with a moment of renewal only.
+        6 => renew_retry: Option<u32>,
     }
 }
 
@@ -373,9 +375,11 @@ body! {
 
 body! {
     /// Asks for the service's time.
-    BuildTimeRequest {
+    BuildTimeRequest<'a> {
         /// The session's handle.
         0 => session: u64,
+        /// A newer service info, for its challenge.
+        1 => service_info: Option<Blob<'a, MAX_SERVICE_MESSAGE>>,
     }
 }
 

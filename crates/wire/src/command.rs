@@ -86,7 +86,7 @@ commands! {
     0x13 => LoadAnswer, LoadAnswer<'a>, AnswerLoaded<'a>, "Opens a licence or denial that answers a request of this session.";
     0x14 => Statuses, Statuses, StatusReport<'a>, "The licences of a session and the status of each key.";
     0x15 => RemoveLicense, RemoveLicense, Empty, "Erases a licence and its keys.";
-    0x16 => BuildTimeRequest, BuildTimeRequest, Message<'a>, "Builds a sealed time request.";
+    0x16 => BuildTimeRequest, BuildTimeRequest<'a>, Message<'a>, "Builds a sealed time request.";
     0x17 => LoadTimeAnswer, LoadTimeAnswer<'a>, TimeLoaded<'a>, "Takes a time answer as an anchor of trusted time.";
     0x18 => LoadRevocationList, LoadRevocationList<'a>, Empty, "Takes a newer revocation list.";
 

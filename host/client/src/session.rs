@@ -157,12 +157,15 @@ impl Session {
     pub fn time_request(&mut self) -> Result<Vec<u8>, ClientError> {
         let request = body::BuildTimeRequest {
             session: self.handle,
+            service_info: self.service_info.as_deref().map(Blob),
         };
         let message = self
             .connection
             .exchange(&request)
             .map_err(ClientError::of_call("building a time request"))?;
-        Ok(message.bytes.0.to_vec())
+        let bytes = message.bytes.0.to_vec();
+        self.service_info = None;
+        Ok(bytes)
     }
 
     /// Takes the service's time. It must arrive within 30 seconds of its request.

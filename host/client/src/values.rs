@@ -177,6 +177,8 @@ pub struct License {
     pub renew_at: Option<u64>,
     /// Where to ask for renewal.
     pub renewal_url: Option<String>,
+    /// Seconds to wait after an attempt to renew that failed.
+    pub renew_retry: Option<u32>,
     /// Its keys.
     pub keys: Vec<Key>,
 }
@@ -195,6 +197,7 @@ impl License {
             ends: report.ends,
             renew_at: report.renew_at,
             renewal_url: report.renewal_url.map(|url| url.0.to_owned()),
+            renew_retry: report.renew_retry,
             keys: report
                 .keys
                 .0

@@ -1,4 +1,6 @@
-//! `BuildTimeRequest`: asks the session's service for its time.
+//! `BuildTimeRequest`: asks the session's service for its time. The challenge is the service's last
+//! one, or that of the newer service info which comes along; it is used up only when a request was
+//! built.
 
 use keybearer_license::{DeviceIdentity, Roles, TimeRequest, build_time_request};
 use keybearer_wire::Status;
@@ -17,7 +19,7 @@ use crate::session::{Pending, PendingKind};
 pub(crate) fn run<P: Platform>(
     core: &mut Core<P>,
     call: &Call,
-    request: BuildTimeRequest,
+    request: BuildTimeRequest<'_>,
 ) -> Outcome {
     let now = call.now()?;
     let session = core.sessions.get(call.client, request.session)?;
@@ -26,11 +28,21 @@ pub(crate) fn run<P: Platform>(
     if now.is_none() {
         return Err(Status::NoTrustedTime);
     }
-    session.check_service(state)?;
-    if !session.service.claims.roles.contains(Roles::TIME) {
+    let newer = match &request.service_info {
+        Some(newer) => Some(session.newer_service(&core.parts.crypto, state, newer.0)?),
+        None => {
+            session.check_service(state)?;
+            None
+        }
+    };
+    let service = newer.as_ref().map_or(&session.service, |it| &it.service);
+    if !service.claims.roles.contains(Roles::TIME) {
         return Err(Status::RoleMissing);
     }
-    let challenge = session.challenge.ok_or(Status::NoChallenge)?;
+    let challenge = match &newer {
+        Some(newer) => newer.info.challenge,
+        None => session.challenge.ok_or(Status::NoChallenge)?,
+    };
     let certificate = state.certificate()?;
     let parts = &mut core.parts;
     let mut signer = AnchorSigner::new(&mut parts.identity, anchor)?;
@@ -42,7 +54,7 @@ pub(crate) fn run<P: Platform>(
         &parts.crypto,
         &mut parts.rng,
         &mut device,
-        &session.service,
+        service,
         &TimeRequest { challenge },
     )
     .map_err(refusal::of_request)?;
@@ -50,6 +62,9 @@ pub(crate) fn run<P: Platform>(
     let response = Response::encoded(&Message {
         bytes: Blob(&message),
     })?;
+    if let Some(newer) = newer {
+        session.service = newer.service;
+    }
     session.challenge = None;
     session.wait_for(Pending {
         kind: PendingKind::Time(pending),

@@ -32,7 +32,10 @@ fn a_licence_is_asked_for_and_loaded() {
         (loaded.id, loaded.sequence, loaded.ends),
         ([1; 16], 1, None)
     );
-    assert_eq!(loaded.renew_at, Some(NOW + 60));
+    assert_eq!(
+        (loaded.renew_at, loaded.renew_retry),
+        (Some(NOW + 60), Some(10))
+    );
     let [held] = &loaded.keys[..] else {
         panic!("one key")
     };

@@ -174,6 +174,41 @@ fn a_service_without_the_role_is_not_asked_for_time() {
     assert_eq!(device.time_request(session), Err(Status::RoleMissing));
 }
 
+/// A licence request has used the challenge up: time can still be asked for.
+#[test]
+fn a_newer_service_info_brings_a_time_request_its_challenge() {
+    let (mut device, mut service, _) = timeless();
+    let mut clock = service.sibling(3, "time.example", Roles::LICENSE.union(Roles::TIME));
+    let session = device.open(&mut clock).unwrap();
+    device.request(session, &[[7; 16]]).unwrap();
+    assert_eq!(device.time_request(session), Err(Status::NoChallenge));
+
+    // Another service's challenge is none of this session's.
+    let foreign = service.info();
+    let refused = device.time_request_with(session, Some(&foreign));
+    assert_eq!(refused, Err(Status::WrongService));
+    // A certificate without the role makes no clock, and neither it nor its challenge is kept.
+    let since = |begin| Validity {
+        not_before: UnixTime(begin),
+        not_after: UnixTime(NOW + 10_000),
+    };
+    let first = clock.info();
+    clock.recertify(Roles::LICENSE, since(NOW - 20));
+    let refused = device.time_request_with(session, Some(&clock.info()));
+    assert_eq!(refused, Err(Status::RoleMissing));
+    assert_eq!(device.time_request(session), Err(Status::NoChallenge));
+
+    // The newest certificate takes the place of the one at hand, and an older one does not come back.
+    clock.recertify(Roles::LICENSE.union(Roles::TIME), since(NOW - 10));
+    let newest = clock.info();
+    let request = device.time_request_with(session, Some(&newest)).unwrap();
+    let answer = clock.time(&request);
+    assert_eq!(device.load_time(session, &answer), Ok(None));
+    assert_eq!(device.statuses(session).unwrap().time, Some(NOW));
+    let refused = device.time_request_with(session, Some(&first));
+    assert_eq!(refused, Err(Status::StaleServiceInfo));
+}
+
 #[test]
 fn a_time_outside_its_signers_validity_is_refused() {
     let (mut device, _, mut clock) = timeless();

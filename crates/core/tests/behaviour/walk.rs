@@ -84,7 +84,13 @@ fn corpus(device: &mut Device, service: &mut Service, session: u64) -> Vec<(u32,
             license: [3; 16],
         },
     );
-    add(&mut corpus, &body::BuildTimeRequest { session });
+    for service_info in [None, Some(Blob(&info[..]))] {
+        let request = body::BuildTimeRequest {
+            session,
+            service_info,
+        };
+        add(&mut corpus, &request);
+    }
     add(
         &mut corpus,
         &body::LoadTimeAnswer {

@@ -57,6 +57,7 @@ pub struct License {
     pub sequence: u64,
     pub ends: Option<u64>,
     pub renew_at: Option<u64>,
+    pub renew_retry: Option<u32>,
     pub keys: Vec<body::KeyReport>,
 }
 
@@ -342,9 +343,20 @@ impl Device {
     }
 
     pub fn time_request(&mut self, session: u64) -> Result<Vec<u8>, Status> {
-        self.call(&body::BuildTimeRequest { session }, &mut NoMedia, |a| {
-            a.bytes.0.to_vec()
-        })
+        self.time_request_with(session, None)
+    }
+
+    /// With a newer service info, for its challenge.
+    pub fn time_request_with(
+        &mut self,
+        session: u64,
+        info: Option<&[u8]>,
+    ) -> Result<Vec<u8>, Status> {
+        let request = body::BuildTimeRequest {
+            session,
+            service_info: info.map(Blob),
+        };
+        self.call(&request, &mut NoMedia, |a| a.bytes.0.to_vec())
     }
 
     /// The reason of a denial, if it was one.
@@ -461,6 +473,7 @@ fn owned(report: body::LicenseReport<'_>) -> License {
         sequence: report.sequence,
         ends: report.ends,
         renew_at: report.renew_at,
+        renew_retry: report.renew_retry,
         keys: report.keys.0,
     }
 }

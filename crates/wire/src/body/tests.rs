@@ -141,6 +141,7 @@ golden! {
                 ]),
                 track_type: 3, level: 2, scheme: 4,
             }]),
+            renew_retry: Some(30),
         }),
         denial: None,
     };
@@ -157,11 +158,14 @@ golden! {
         sequence: 5, time: Some(1_700_000_000),
         licenses: List(vec![LicenseReport {
             license: LICENSE, sequence: 3, ends: None, renew_at: None, renewal_url: None,
-            keys: List(vec![]),
+            keys: List(vec![]), renew_retry: None,
         }]),
     };
     "RemoveLicense" => RemoveLicense: RemoveLicense { session: 7, license: LICENSE };
-    "BuildTimeRequest" => BuildTimeRequest: BuildTimeRequest { session: 7 };
+    "BuildTimeRequest" => BuildTimeRequest<'_>:
+        BuildTimeRequest { session: 7, service_info: Some(Blob(b"newer")) };
+    "BuildTimeRequestBare" => BuildTimeRequest<'_>:
+        BuildTimeRequest { session: 7, service_info: None };
     "LoadTimeAnswer" => LoadTimeAnswer<'_>: LoadTimeAnswer { session: 7, answer: Blob(b"time") };
     "TimeLoaded" => TimeLoaded<'_>: TimeLoaded { denial: None };
     "LoadRevocationList" => LoadRevocationList<'_>:

@@ -126,6 +126,7 @@ fn loaded() -> Step {
         renew_at: None,
         renewal_url: None,
         keys: List(vec![]),
+        renew_retry: None,
     };
     let answer = AnswerLoaded {
         license: Some(license),

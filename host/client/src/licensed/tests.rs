@@ -63,6 +63,7 @@ fn license(keys: Vec<body::KeyReport>) -> body::LicenseReport<'static> {
         renew_at: None,
         renewal_url: None,
         keys: List(keys),
+        renew_retry: None,
     }
 }
 

@@ -34,6 +34,7 @@ fn license_report(id: u8, keys: Vec<body::KeyReport>) -> body::LicenseReport<'st
         renew_at: Some(8),
         renewal_url: Some(Text("http://renew.example")),
         keys: List(keys),
+        renew_retry: Some(30),
     }
 }
 
@@ -45,7 +46,7 @@ fn reports_come_over_whole() {
         (license.id, license.sequence, license.ends),
         ([7; 16], 1, Some(9))
     );
-    assert_eq!(license.renew_at, Some(8));
+    assert_eq!((license.renew_at, license.renew_retry), (Some(8), Some(30)));
     assert_eq!(license.renewal_url.as_deref(), Some("http://renew.example"));
     let key = license.key(&[3; 16]).unwrap();
     assert_eq!(
