@@ -297,6 +297,3 @@ impl Connection {
         })
     }
 }
-
-#[cfg(test)]
-pub(crate) mod fake;

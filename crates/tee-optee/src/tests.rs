@@ -1,33 +1,65 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on must stop
 
 use super::*;
-use crate::sys::fake::{Answer, Invoke, script};
-use keybearer_tee::TeeError;
+use keybearer_fake_libteec::{Answer, Board, Call};
+use keybearer_tee::{ClearSession, TeeError};
+use keybearer_wire::body::Describe;
 use optee_teec::raw;
 
-/// A trusted application that answers with the request reversed and the media inverted.
-const MIRROR: Invoke = |request, media| Answer {
-    code: raw::TEEC_SUCCESS,
-    response: request.iter().rev().copied().collect(),
-    media: media.iter().map(|byte| !byte).collect(),
-    claimed: None,
-};
-
-fn connected(invoke: Invoke) -> Box<dyn TeeSession> {
-    script(|s| s.invoke = Some(invoke));
-    OpteeTee.connect().unwrap()
+/// Answers in the trusted application's place.
+fn answer(response: Vec<u8>, media: Vec<u8>) -> Answer {
+    Answer {
+        code: raw::TEEC_SUCCESS,
+        response,
+        media,
+        claimed: None,
+    }
 }
 
-fn refusal(initialize: u32, open: u32, allocate: u32) -> TeeError {
-    script(|s| (s.initialize, s.open, s.allocate) = (initialize, open, allocate));
-    let error = OpteeTee.connect().err().expect("must be refused");
-    script(|s| assert!(s.alive.is_empty(), "left open: {:?}", s.alive));
+/// A trusted application that answers with the request reversed and the media inverted.
+fn mirror(_: u32, request: &[u8], media: &[u8]) -> Answer {
+    answer(
+        request.iter().rev().copied().collect(),
+        media.iter().map(|byte| !byte).collect(),
+    )
+}
+
+/// A connection to a board on which `script` answers.
+fn connected(
+    script: impl FnMut(u32, &[u8], &[u8]) -> Answer + Send + 'static,
+) -> (Board, Box<dyn TeeSession>) {
+    let board = Board::new();
+    board.script(script);
+    let session = connect(&board).unwrap();
+    (board, session)
+}
+
+fn connect(board: &Board) -> Result<Box<dyn TeeSession>, TeeError> {
+    let _plugged = board.plug();
+    OpteeTee.connect()
+}
+
+/// What comes of a connection when some call fails so.
+fn refusal(call: Call, code: u32) -> TeeError {
+    let board = Board::new();
+    board.refuse(call, code);
+    let error = connect(&board).err().expect("must be refused");
+    assert!(board.open().is_empty(), "left open: {:?}", board.open());
     error
 }
 
 #[test]
+fn the_core_answers_through_the_genuine_interface() {
+    let board = Board::new();
+    let mut session = ClearSession::new(connect(&board).unwrap());
+    let said = session.exchange(&Describe {}).unwrap();
+    assert!(said.debug, "a simulated TEE says that it is one");
+    assert_eq!(said.max_media as usize, OPTEE_MAX_MEDIA);
+}
+
+#[test]
 fn bytes_go_in_and_come_out() {
-    let mut session = connected(MIRROR);
+    let (board, mut session) = connected(mirror);
     let mut response = vec![9; 100];
     session.call(7, b"abc", &mut response, Media::None).unwrap();
     assert_eq!(response, b"cba");
@@ -52,20 +84,20 @@ fn bytes_go_in_and_come_out() {
         )
         .unwrap();
     assert_eq!(output, [0xfe, 0xfd, 0xfc, 0x55, 0x55, 0x55]);
-    script(|s| assert_eq!(s.commands, [7, 8, 9]));
+    assert_eq!(board.commands(), [7, 8, 9]);
 }
 
 #[test]
 fn everything_is_closed_in_order() {
-    let session = connected(MIRROR);
-    script(|s| assert_eq!(s.alive, ["context", "session", "memory"]));
+    let (board, session) = connected(mirror);
+    assert_eq!(board.open(), ["context", "session", "memory"]);
     drop(session);
-    script(|s| assert!(s.alive.is_empty()));
+    assert!(board.open().is_empty());
 }
 
 #[test]
 fn the_arena_grows_only_when_it_must() {
-    let mut session = connected(MIRROR);
+    let (board, mut session) = connected(mirror);
     let mut response = Vec::new();
     for len in [1, 5_000, 4_097, 8_192, 8_193, OPTEE_MAX_MEDIA] {
         let mut data = vec![0xa5; len];
@@ -74,18 +106,20 @@ fn the_arena_grows_only_when_it_must() {
             .unwrap();
         assert!(data.iter().all(|byte| *byte == 0x5a), "{len} bytes");
     }
-    let media: Vec<_> = script(|s| s.arenas.iter().map(|size| size - MEDIA_AT).collect());
+    let media: Vec<_> = board
+        .memories()
+        .iter()
+        .map(|size| size - MEDIA_AT)
+        .collect();
     assert_eq!(media, [0, 1, 8_192, 16_384, OPTEE_MAX_MEDIA]);
-    script(|s| assert_eq!(s.alive.len(), 3, "only the newest arena lives"));
+    assert_eq!(board.open().len(), 3, "only the newest arena lives");
 }
 
 #[test]
 fn a_refused_command_leaves_the_media_as_it_was() {
-    let mut session = connected(|_, media| Answer {
-        code: raw::TEEC_SUCCESS,
-        response: vec![0],
-        media: vec![0xee; media.len()],
+    let (_board, mut session) = connected(|_, _, media| Answer {
         claimed: Some((1, 0)),
+        ..answer(vec![0], vec![0xee; media.len()])
     });
     let mut data = [7; 64];
     session
@@ -96,7 +130,7 @@ fn a_refused_command_leaves_the_media_as_it_was() {
 
 #[test]
 fn what_does_not_fit_is_refused_before_the_call() {
-    let mut session = connected(MIRROR);
+    let (board, mut session) = connected(mirror);
     let mut response = Vec::new();
     let mut big = vec![0; OPTEE_MAX_MEDIA + 1];
     let cases = [
@@ -124,7 +158,7 @@ fn what_does_not_fit_is_refused_before_the_call() {
             ("media", 2, 1)
         ]
     );
-    script(|s| assert!(s.commands.is_empty()));
+    assert!(board.commands().is_empty());
     session
         .call(0, &vec![1; MAX_REQUEST / 2], &mut response, Media::None)
         .unwrap();
@@ -139,23 +173,11 @@ fn sizes_that_lie_are_refused() {
         (0, 5),
         (0, usize::MAX),
     ] {
-        // A function pointer cannot capture, so the lie travels in the request.
-        let mut session = connected(|request, _| Answer {
-            code: raw::TEEC_SUCCESS,
-            response: Vec::new(),
-            media: Vec::new(),
-            claimed: Some((
-                usize::from_le_bytes(request[..8].try_into().unwrap()),
-                usize::from_le_bytes(request[8..].try_into().unwrap()),
-            )),
+        let (_board, mut session) = connected(move |_, _, _| Answer {
+            claimed: Some(claimed),
+            ..answer(Vec::new(), Vec::new())
         });
-        let request = [claimed.0.to_le_bytes(), claimed.1.to_le_bytes()].concat();
-        let result = session.call(
-            0,
-            &request,
-            &mut Vec::new(),
-            Media::InPlace(&mut [1, 2, 3, 4]),
-        );
+        let result = session.call(0, b"", &mut Vec::new(), Media::InPlace(&mut [1, 2, 3, 4]));
         assert!(
             matches!(result, Err(TeeError::BadAnswer(_))),
             "{claimed:?}: {result:?}"
@@ -166,14 +188,18 @@ fn sizes_that_lie_are_refused() {
 #[test]
 fn a_missing_tee_or_application_says_which() {
     const ITEM_NOT_FOUND: u32 = raw::TEEC_ERROR_ITEM_NOT_FOUND;
-    for (initialize, open, word) in [
-        (ITEM_NOT_FOUND, 0, "/dev/tee0"),
-        (0, ITEM_NOT_FOUND, "does not find"),
-        (0, raw::TEEC_ERROR_SECURITY, "signature"),
-        (0, raw::TEEC_ERROR_ACCESS_CONFLICT, "newer version"),
-        (0, 0xf010_0001, "rolled back"),
+    for (call, code, word) in [
+        (Call::InitializeContext, ITEM_NOT_FOUND, "/dev/tee0"),
+        (Call::OpenSession, ITEM_NOT_FOUND, "does not find"),
+        (Call::OpenSession, raw::TEEC_ERROR_SECURITY, "signature"),
+        (
+            Call::OpenSession,
+            raw::TEEC_ERROR_ACCESS_CONFLICT,
+            "newer version",
+        ),
+        (Call::OpenSession, 0xf010_0001, "rolled back"),
     ] {
-        match refusal(initialize, open, 0) {
+        match refusal(call, code) {
             TeeError::Unavailable(why) => assert!(why.contains(word), "{why}"),
             other => panic!("{other:?}"),
         }
@@ -187,52 +213,72 @@ fn other_failures_keep_their_code() {
         other => panic!("{other:?}"),
     };
     assert_eq!(
-        code_of(refusal(0xffff_0001, 0, 0)),
+        code_of(refusal(Call::InitializeContext, 0xffff_0001)),
         ("opening the TEE device", 0xffff_0001)
     );
-    let open = code_of(refusal(0, 0xffff_000c, 0));
+    let open = code_of(refusal(Call::OpenSession, 0xffff_000c));
     assert_eq!(open, ("opening a session of the key TA", 0xffff_000c));
-    let memory = code_of(refusal(0, 0, 0xffff_000c));
+    let memory = code_of(refusal(Call::SharedMemory, 0xffff_000c));
     assert_eq!(memory, ("registering shared memory", 0xffff_000c));
-    assert!(matches!(refusal(0, 0xffff_3024, 0), TeeError::Dead));
+    assert!(matches!(
+        refusal(Call::OpenSession, raw::TEEC_ERROR_TARGET_DEAD),
+        TeeError::Dead
+    ));
+}
+
+#[test]
+fn a_machine_without_a_tee_has_none() {
+    let error = OpteeTee.connect().err().expect("no board is plugged in");
+    assert!(
+        matches!(&error, TeeError::Unavailable(why) if why.contains("/dev/tee0")),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_communication_error_is_not_death() {
-    let mut session = connected(|_, _| Answer {
-        code: raw::TEEC_ERROR_COMMUNICATION,
-        response: Vec::new(),
-        media: Vec::new(),
-        claimed: None,
-    });
+    let (board, mut session) = connected(mirror);
+    board.refuse(Call::InvokeCommand, raw::TEEC_ERROR_COMMUNICATION);
     let result = session.call(3, b"", &mut Vec::new(), Media::None);
-    assert!(
-        matches!(
-            result,
-            Err(TeeError::Io {
-                code: 0xffff_000e,
-                ..
-            })
-        ),
-        "{result:?}"
-    );
-    script(|s| s.invoke = Some(MIRROR));
+    let code = match result {
+        Err(TeeError::Io { code, .. }) => code,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(code, raw::TEEC_ERROR_COMMUNICATION);
+    board.refuse(Call::InvokeCommand, raw::TEEC_SUCCESS);
     session.call(3, b"", &mut Vec::new(), Media::None).unwrap();
 }
 
 #[test]
-fn a_dead_application_is_not_called_again() {
-    let mut session = connected(|_, _| Answer {
-        code: raw::TEEC_ERROR_TARGET_DEAD,
-        response: Vec::new(),
-        media: Vec::new(),
-        claimed: None,
-    });
+fn a_failed_call_gives_neither_response_nor_media() {
+    for code in [raw::TEEC_ERROR_SHORT_BUFFER, raw::TEEC_ERROR_BAD_PARAMETERS] {
+        let (_board, mut session) = connected(move |_, _, media| Answer {
+            code,
+            ..answer(vec![1; 8], vec![0xee; media.len()])
+        });
+        let (mut response, mut data) = (vec![9], [7; 64]);
+        let result = session.call(1, b"", &mut response, Media::InPlace(&mut data));
+        assert!(
+            matches!(result, Err(TeeError::Io { code: c, .. }) if c == code),
+            "{result:?}"
+        );
+        assert!(response.is_empty());
+        assert_eq!(data, [7; 64]);
+    }
+}
+
+#[test]
+fn a_dead_application_is_not_called_again_and_a_new_connection_finds_another() {
+    let board = Board::new();
+    let mut session = connect(&board).unwrap();
+    board.kill();
     for _ in 0..2 {
         let mut response = vec![1];
-        let result = session.call(3, b"", &mut response, Media::None);
+        let result = session.call(1, &[0xa0], &mut response, Media::None);
         assert!(matches!(result, Err(TeeError::Dead)), "{result:?}");
         assert!(response.is_empty());
     }
-    script(|s| assert_eq!(s.commands, [3]));
+    assert_eq!(board.commands(), [1], "the second call does not leave");
+    let mut session = ClearSession::new(connect(&board).unwrap());
+    session.exchange(&Describe {}).unwrap();
 }

@@ -1,0 +1,325 @@
+//! A simulated device, and what a test does to it behind the interface's back.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use keybearer_core::ClientId;
+use keybearer_ta::params::{CommandSlots, SharedInput};
+use optee_teec_sys as raw;
+
+use crate::application::{Answer, Application};
+use crate::platform::Machine;
+
+/// A call of the interface that a test may let fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Call {
+    /// `TEEC_InitializeContext`.
+    InitializeContext,
+    /// `TEEC_OpenSession`.
+    OpenSession,
+    /// `TEEC_AllocateSharedMemory` and `TEEC_RegisterSharedMemory`.
+    SharedMemory,
+    /// `TEEC_InvokeCommand`.
+    InvokeCommand,
+}
+
+/// What is open on a board, in the words of [`Board::open`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handle {
+    Context,
+    Session,
+    Memory,
+}
+
+impl Handle {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Context => "context",
+            Self::Session => "session",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// Answers commands in the trusted application's place: command, request, media.
+type Script = Box<dyn FnMut(u32, &[u8], &[u8]) -> Answer + Send>;
+
+/// What is behind the board's lock: one call at a time, as in a single-instance application.
+struct State {
+    machine: Machine,
+    application: Option<Application>,
+    /// Sessions of the TEE; `None`: its instance of the application has died.
+    sessions: BTreeMap<u32, Option<ClientId>>,
+    next_session: u32,
+    refusals: BTreeMap<Call, u32>,
+    script: Option<Script>,
+    open: Vec<Handle>,
+    memories: Vec<usize>,
+    commands: Vec<u32>,
+}
+
+/// A simulated device. Clones are the same one; it lives as long as one of them or a context.
+#[derive(Clone)]
+pub struct Board(Arc<Mutex<State>>);
+
+thread_local! {
+    /// Boards plugged in for this thread; the last one is the TEE that it finds.
+    static PLUGGED: RefCell<Vec<Board>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A board plugged in for this thread; dropping it takes the board out again.
+pub struct Plugged {
+    _of_this_thread: PhantomData<*const ()>,
+}
+
+impl Drop for Plugged {
+    fn drop(&mut self) {
+        PLUGGED.with_borrow_mut(Vec::pop);
+    }
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Board {
+    /// A device that has never been used.
+    #[must_use]
+    pub fn new() -> Self {
+        let state = State {
+            machine: Machine::new(),
+            application: None,
+            sessions: BTreeMap::new(),
+            next_session: 1,
+            refusals: BTreeMap::new(),
+            script: None,
+            open: Vec::new(),
+            memories: Vec::new(),
+            commands: Vec::new(),
+        };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// Makes it the TEE of contexts that this thread opens from now on.
+    #[must_use = "it is taken out again when the result is dropped"]
+    pub fn plug(&self) -> Plugged {
+        PLUGGED.with_borrow_mut(|plugged| plugged.push(self.clone()));
+        Plugged {
+            _of_this_thread: PhantomData,
+        }
+    }
+
+    /// Lets every such call fail with this code from now on; 0 lets it work again.
+    pub fn refuse(&self, call: Call, code: u32) {
+        self.state().refusals.insert(call, code);
+    }
+
+    /// Answers commands in the application's place from now on.
+    pub fn script(&self, script: impl FnMut(u32, &[u8], &[u8]) -> Answer + Send + 'static) {
+        self.state().script = Some(Box::new(script));
+    }
+
+    /// Leaves commands to the application again.
+    pub fn unscript(&self) {
+        self.state().script = None;
+    }
+
+    /// The trusted application dies, as by a panic: its sessions are of no more use, what it had in
+    /// memory is gone, and the next session starts another instance over the same storage.
+    pub fn kill(&self) {
+        self.state().die();
+    }
+
+    /// Power off and on: as [`Self::kill`], and the clock starts anew.
+    pub fn reboot(&self) {
+        let mut state = self.state();
+        state.die();
+        state.machine.reboot();
+    }
+
+    /// Lets time pass at once.
+    pub fn advance(&self, by: Duration) {
+        self.state().machine.advance(by);
+    }
+
+    /// What is open, oldest first: `context`, `session`, `memory`.
+    #[must_use]
+    pub fn open(&self) -> Vec<&'static str> {
+        self.state().open.iter().map(|open| open.name()).collect()
+    }
+
+    /// Sizes of the memories shared so far, in bytes.
+    #[must_use]
+    pub fn memories(&self) -> Vec<usize> {
+        self.state().memories.clone()
+    }
+
+    /// Commands that arrived so far.
+    #[must_use]
+    pub fn commands(&self) -> Vec<u32> {
+        self.state().commands.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the C interface needs.
+impl Board {
+    /// The board that this thread finds.
+    pub(crate) fn plugged() -> Option<Self> {
+        PLUGGED.with_borrow(|plugged| plugged.last().cloned())
+    }
+
+    /// The code that a test wants of a call, if any.
+    pub(crate) fn refusal(&self, call: Call) -> Result<(), u32> {
+        match self.state().refusals.get(&call) {
+            None | Some(&raw::TEEC_SUCCESS) => Ok(()),
+            Some(code) => Err(*code),
+        }
+    }
+
+    pub(crate) fn opened(&self, handle: Handle) {
+        self.state().open.push(handle);
+    }
+
+    /// # Panics
+    /// When nothing of it is open, or a context goes before what it holds: a client's mistake that
+    /// the genuine libteec turns into undefined behaviour.
+    pub(crate) fn closed(&self, handle: Handle) {
+        let mut state = self.state();
+        let at = state.open.iter().rposition(|open| *open == handle);
+        state.open.remove(at.expect("closed without being open"));
+        let contexts = state.open.iter().filter(|open| **open == Handle::Context);
+        assert!(
+            handle != Handle::Context || contexts.count() > 0 || state.open.is_empty(),
+            "a context goes last"
+        );
+    }
+
+    pub(crate) fn shared(&self, size: usize) {
+        self.state().memories.push(size);
+    }
+
+    /// Opens a session of the application, starting it where it does not run.
+    pub(crate) fn open_session(&self) -> Result<u32, u32> {
+        let mut state = self.state();
+        let State {
+            application,
+            machine,
+            ..
+        } = &mut *state;
+        if application.is_none() {
+            *application = Application::start(machine);
+        }
+        let application = application.as_mut().ok_or(raw::TEEC_ERROR_OUT_OF_MEMORY)?;
+        let client = application.open().ok_or(raw::TEEC_ERROR_BUSY)?;
+        let number = state.next_session;
+        state.next_session += 1;
+        state.sessions.insert(number, Some(client));
+        Ok(number)
+    }
+
+    pub(crate) fn close_session(&self, number: u32) {
+        let mut state = self.state();
+        let client = state.sessions.remove(&number).flatten();
+        if let (Some(client), Some(application)) = (client, &mut state.application) {
+            application.close(client);
+        }
+    }
+
+    /// Runs a command of a session.
+    pub(crate) fn invoke(
+        &self,
+        number: u32,
+        command: u32,
+        slots: Result<CommandSlots<'_>, u32>,
+    ) -> Outcome {
+        let mut state = self.state();
+        state.commands.push(command);
+        let client = match state.sessions.get(&number) {
+            None => return raw::TEEC_ERROR_BAD_PARAMETERS.into(),
+            Some(None) => return raw::TEEC_ERROR_TARGET_DEAD.into(),
+            Some(Some(client)) => *client,
+        };
+        let mut slots = match slots {
+            Ok(slots) => slots,
+            Err(code) => return code.into(),
+        };
+        let State {
+            application,
+            script,
+            ..
+        } = &mut *state;
+        // A panic ends the application and must not cross the C interface.
+        let served = catch_unwind(AssertUnwindSafe(|| match (script, application) {
+            (Some(script), _) => Some(scripted(script, command, &mut slots)),
+            (None, Some(application)) => Some(application.invoke(client, command, &mut slots)),
+            (None, None) => None,
+        }));
+        served.ok().flatten().unwrap_or_else(|| {
+            state.die();
+            raw::TEEC_ERROR_TARGET_DEAD.into()
+        })
+    }
+}
+
+impl State {
+    fn die(&mut self) {
+        self.application = None;
+        self.sessions
+            .values_mut()
+            .for_each(|session| *session = None);
+    }
+}
+
+/// How a command ended.
+pub(crate) struct Outcome {
+    pub(crate) code: u32,
+    /// Sizes of response and media to tell the client, where a script lies about them.
+    pub(crate) claimed: Option<(usize, usize)>,
+}
+
+impl From<u32> for Outcome {
+    fn from(code: u32) -> Self {
+        let claimed = None;
+        Self { code, claimed }
+    }
+}
+
+/// Lets a script answer, within the room that the client gave.
+fn scripted(script: &mut Script, command: u32, slots: &mut CommandSlots<'_>) -> Outcome {
+    let copied = |slot: &SharedInput<'_>| {
+        let mut bytes = vec![0; slot.len()];
+        slot.read(0, &mut bytes).map(|()| bytes)
+    };
+    let (Ok(request), Ok(media)) = (copied(&slots.request), copied(&slots.media_in)) else {
+        return raw::TEEC_ERROR_BAD_PARAMETERS.into();
+    };
+    let answer = script(command, &request, &media);
+    let outputs = [
+        (&mut slots.response, &answer.response),
+        (&mut slots.media_out, &answer.media),
+    ];
+    for (slot, bytes) in outputs {
+        let fits = bytes.len().min(slot.capacity());
+        if slot
+            .write(0, &bytes[..fits])
+            .and(slot.set_len(fits))
+            .is_err()
+        {
+            return raw::TEEC_ERROR_SHORT_BUFFER.into();
+        }
+    }
+    Outcome {
+        code: answer.code,
+        claimed: answer.claimed,
+    }
+}
