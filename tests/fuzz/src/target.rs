@@ -1,0 +1,4 @@
+//! One module a target: the claim about one kind of hostile bytes.
+
+pub(crate) mod cbor;
+pub(crate) mod request;
