@@ -11,6 +11,7 @@ use keybearer_cenc::Subsample;
 
 use crate::boxes::Mp4Box;
 use crate::cursor::{Cursor, to_u64};
+use crate::layout::FragmentBytes;
 use crate::limits;
 use crate::{Expected, FourCc, Iv, IvSource, MediaError, Sample, protection};
 
@@ -32,7 +33,7 @@ pub(crate) struct AuxiliaryBoxes<'a> {
 /// Where to look, besides the boxes themselves.
 pub(crate) struct AuxiliaryContext<'a> {
     /// The fragment, from its `moof` on.
-    pub(crate) fragment: &'a [u8],
+    pub(crate) fragment: &'a FragmentBytes<'a>,
     /// Base of the offsets in `saio`, relative to that.
     pub(crate) base: i64,
     /// The samples of each `trun`.
@@ -187,7 +188,7 @@ fn apply_pointed(
 fn pointed<'a>(context: &AuxiliaryContext<'a>, offset: u64, size: usize) -> Option<&'a [u8]> {
     let start = i128::from(context.base).checked_add(offset.into())?;
     let start = usize::try_from(start).ok()?;
-    context.fragment.get(start..start.checked_add(size)?)
+    context.fragment.at(start, size)
 }
 
 /// `CencSampleAuxiliaryDataFormat`, ISO/IEC 23001-7 section 7.2.

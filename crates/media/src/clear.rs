@@ -52,18 +52,14 @@ impl<W: Write> ClearWriter<W> {
         Ok(self.output.write_all(bytes)?)
     }
 
-    /// Writes a fragment whose samples have been decrypted in place. Its `moof` is rewritten in place too.
+    /// Writes a fragment whose samples have been decrypted in place.
     ///
     /// # Errors
     /// The output fails.
-    pub fn write_fragment(&mut self, fragment: &mut Fragment) -> Result<(), MediaError> {
-        let moof = fragment.buffer.get(..fragment.moof).unwrap_or_default();
-        let moof = Mp4Box::whole(moof, fragment.offset)?;
-        let clear = self.protected.clear_moof(&moof)?;
-        if let Some(place) = fragment.buffer.get_mut(..clear.len()) {
-            place.copy_from_slice(&clear);
-        }
-        Ok(self.output.write_all(&fragment.buffer)?)
+    pub fn write_fragment(&mut self, fragment: &Fragment) -> Result<(), MediaError> {
+        let moof = Mp4Box::whole(&fragment.moof, fragment.offset)?;
+        self.output.write_all(&self.protected.clear_moof(&moof)?)?;
+        Ok(self.output.write_all(fragment.media())?)
     }
 
     /// Flushes the output and gives it back.

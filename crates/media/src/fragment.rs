@@ -6,15 +6,18 @@ use crate::boxes::{Mp4Box, once};
 use crate::cursor::Cursor;
 use crate::layout::{FragmentBytes, Layout};
 use crate::limits::{self, MAX_TRACK_FRAGMENTS};
+use crate::memory::MediaData;
 use crate::{FourCc, MediaError, Presentation, Pssh, TrackFragment};
 
-/// One fragment: `moof`, `mdat` and what lies between them, in one buffer, with its sample tables.
+/// One fragment: `moof`, `mdat` and what lies between them, with its sample tables.
 #[derive(Debug, Default)]
 pub struct Fragment {
-    pub(crate) buffer: Vec<u8>,
-    /// Length of `moof`, which the buffer starts with.
-    pub(crate) moof: usize,
-    /// Payload of `mdat` in the buffer.
+    pub(crate) moof: Vec<u8>,
+    /// What follows `moof`, to the end of `mdat`.
+    pub(crate) media: MediaData,
+    /// Length of `media`, also while they are not there.
+    pub(crate) media_size: usize,
+    /// Payload of `mdat` in `media`.
     pub(crate) payload: Range<usize>,
     pub(crate) offset: u64,
     sequence: u32,
@@ -32,7 +35,7 @@ impl Fragment {
     /// Its bytes.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.buffer.len()
+        self.moof.len().saturating_add(self.media_size)
     }
 
     /// `sequence_number`.
@@ -56,29 +59,23 @@ impl Fragment {
     /// The media data, in which [`Sample::range`](crate::Sample::range) counts.
     #[must_use]
     pub fn media(&self) -> &[u8] {
-        self.buffer.get(self.moof..).unwrap_or_default()
+        self.media.bytes()
     }
 
     /// Sample tables and media data side by side, so that samples can be decrypted in place.
     #[must_use]
     pub fn split(&mut self) -> (&[TrackFragment], &mut [u8]) {
-        (
-            &self.tracks,
-            self.buffer.get_mut(self.moof..).unwrap_or_default(),
-        )
+        (&self.tracks, self.media.bytes_mut())
     }
 
-    /// Reads the tables, once buffer, moof, payload and offset are set.
+    /// Reads the tables, once moof, media, payload and offset are set.
     pub(crate) fn index(&mut self, presentation: &Presentation) -> Result<(), MediaError> {
         self.tracks.clear();
         self.pssh.clear();
-        let moof = Mp4Box::whole(
-            self.buffer.get(..self.moof).unwrap_or_default(),
-            self.offset,
-        )?;
+        let moof = Mp4Box::whole(&self.moof, self.offset)?;
         let place = FragmentBytes {
-            buffer: &self.buffer,
-            moof: self.moof,
+            moof: &self.moof,
+            media: self.media.bytes(),
             payload: self.payload.clone(),
             offset: self.offset,
         };

@@ -95,14 +95,24 @@ impl<'a> RunHeader<'a> {
 
 /// A fragment in memory.
 pub(crate) struct FragmentBytes<'a> {
-    /// All of it.
-    pub(crate) buffer: &'a [u8],
-    /// Length of the `moof` it starts with.
-    pub(crate) moof: usize,
-    /// Payload of its `mdat`.
+    /// The `moof` it starts with.
+    pub(crate) moof: &'a [u8],
+    /// What follows `moof`.
+    pub(crate) media: &'a [u8],
+    /// Payload of `mdat` in `media`.
     pub(crate) payload: Range<usize>,
     /// Where it starts in the input.
     pub(crate) offset: u64,
+}
+
+impl<'a> FragmentBytes<'a> {
+    /// Bytes at a place counted from the start of `moof`.
+    pub(crate) fn at(&self, start: usize, size: usize) -> Option<&'a [u8]> {
+        match start.checked_sub(self.moof.len()) {
+            Some(start) => self.media.get(start..start.checked_add(size)?),
+            None => self.moof.get(start..start.checked_add(size)?),
+        }
+    }
 }
 
 /// The state while track fragments are read one after the other.
@@ -191,7 +201,7 @@ impl<'a> Layout<'a> {
         let mut subsamples = Vec::new();
         if let Some(protection) = protection.filter(|protection| protection.is_protected) {
             let context = AuxiliaryContext {
-                fragment: self.fragment.buffer,
+                fragment: &self.fragment,
                 base,
                 runs: &run_samples,
                 traf: *traf,
@@ -263,6 +273,7 @@ impl<'a> Layout<'a> {
             offset: 0,
         };
         let payload = &self.fragment.payload;
+        let moof = self.fragment.moof.len();
         // Signed and relative to the start of `moof`, until it is known to be in bounds.
         let mut at = start;
         for _ in 0..count {
@@ -274,9 +285,9 @@ impl<'a> Layout<'a> {
             run.field(SAMPLE_FLAGS)?;
             run.field(SAMPLE_COMPOSITION)?;
             let end = at.saturating_add(size.into());
-            let in_bounds = usize::try_from(at)
-                .ok()
-                .zip(usize::try_from(end).ok())
+            let in_media = |at| usize::try_from(at).ok()?.checked_sub(moof);
+            let in_bounds = in_media(at)
+                .zip(in_media(end))
                 .filter(|(at, end)| *at >= payload.start && *end <= payload.end);
             let Some((from, _)) = in_bounds else {
                 let field = "end of a sample, from the start of 'moof',";
@@ -285,7 +296,7 @@ impl<'a> Layout<'a> {
             };
             samples.push(Sample {
                 // Inside the fragment, whose limit is below 32 bits.
-                start: u32::try_from(from.saturating_sub(self.fragment.moof)).unwrap_or(u32::MAX),
+                start: u32::try_from(from).unwrap_or(u32::MAX),
                 size,
                 duration,
                 iv: Iv::NONE,

@@ -1,15 +1,14 @@
 //! Reads a file or a stream from front to back, one fragment in memory at a time.
 
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::sync::Arc;
 
-use crate::boxes::{BoxHeader, BoxSize, LONG_HEADER, Mp4Box, SHORT_HEADER};
+use crate::boxes::{BoxSize, Mp4Box};
 use crate::cursor::to_u64;
+use crate::input::{Input, RawHeader};
 use crate::limits::{MAX_FRAGMENT_BYTES, MAX_INIT_BYTES, MAX_MOOF_BYTES};
-use crate::{FourCc, Fragment, MediaError, Presentation, Unsupported};
+use crate::{FourCc, Fragment, FragmentMemory, MediaError, Presentation, Unsupported};
 
-/// Memory is asked for in steps of at least this size, and never more than has arrived already.
-const STEP_BYTES: u64 = 1 << 20;
 /// Pieces in which boxes are passed on that are of no interest here.
 const PIECE_BYTES: u64 = 64 << 10;
 
@@ -22,7 +21,7 @@ pub enum Part<'a> {
     Fragment(&'a mut Fragment),
 }
 
-/// Reads ISO base media from any [`Read`]; it need not seek and should not be buffered (reads are large).
+/// Reads ISO base media from any [`Read`]; it should not be buffered (reads are large).
 #[derive(Debug)]
 pub struct MediaReader<R> {
     input: Input<R>,
@@ -30,10 +29,20 @@ pub struct MediaReader<R> {
     presentation: Arc<Presentation>,
     fragment: Fragment,
     piece: Vec<u8>,
-    /// Header that has been read, of a box that has not.
-    pending: Option<RawHeader>,
-    /// What is left of the box that is being passed on.
-    passing: Option<Passing>,
+    next: Next,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// A box of which nothing was read.
+    Box,
+    /// A box of which the header was read.
+    Header(RawHeader),
+    /// What is left of a box that is being passed on.
+    Passing(Passing),
+    /// The rest of a fragment, from this header on: of its `mdat`, or of the box behind it.
+    Fragment(Option<RawHeader>),
 }
 
 /// A box on its way through.
@@ -44,16 +53,27 @@ struct Passing {
     left: BoxSize,
 }
 
+impl<R: Read + Seek> MediaReader<R> {
+    /// Like [`Self::open`], for an input that can seek: a fragment of it can be read again
+    /// ([`Self::reread`]).
+    ///
+    /// # Errors
+    /// See [`Self::open`].
+    pub fn open_seekable(input: R) -> Result<Self, MediaError> {
+        Self::open_input(Input::seekable(input))
+    }
+}
+
 impl<R: Read> MediaReader<R> {
     /// Reads up to and including `moov`.
     ///
     /// # Errors
     /// The input fails, has no `moov` before its media data, or one that is wrong.
     pub fn open(input: R) -> Result<Self, MediaError> {
-        let mut input = Input {
-            source: input,
-            position: 0,
-        };
+        Self::open_input(Input::new(input))
+    }
+
+    fn open_input(mut input: Input<R>) -> Result<Self, MediaError> {
         let mut init = Vec::new();
         loop {
             let Some(raw) = input.header()? else {
@@ -92,14 +112,7 @@ impl<R: Read> MediaReader<R> {
 
     /// Reads media segments of a presentation whose initialisation segment came separately.
     pub fn resume(input: R, presentation: Presentation) -> Self {
-        Self::new(
-            Input {
-                source: input,
-                position: 0,
-            },
-            Vec::new(),
-            presentation,
-        )
+        Self::new(Input::new(input), Vec::new(), presentation)
     }
 
     fn new(input: Input<R>, init: Vec<u8>, presentation: Presentation) -> Self {
@@ -109,8 +122,7 @@ impl<R: Read> MediaReader<R> {
             presentation: Arc::new(presentation),
             fragment: Fragment::default(),
             piece: Vec::new(),
-            pending: None,
-            passing: None,
+            next: Next::Box,
         }
     }
 
@@ -137,7 +149,54 @@ impl<R: Read> MediaReader<R> {
 
     /// Bytes read so far, for showing progress.
     pub fn position(&self) -> u64 {
-        self.input.position
+        self.input.position()
+    }
+
+    /// Puts media data into another memory from now on, beginning with the next part. Those of the
+    /// fragment that [`Self::next_part`] gave last are gone, unless they are read again.
+    ///
+    /// # Errors
+    /// [`MediaError::OutOfMemory`] when it cannot grow as is needed.
+    pub fn set_memory(&mut self, memory: Box<dyn FragmentMemory>) -> Result<(), MediaError> {
+        let fragment = &mut self.fragment;
+        if !matches!(self.next, Next::Fragment(_)) {
+            fragment.media.clear();
+        }
+        let bytes = to_u64(fragment.media.len());
+        let out_of_memory = MediaError::OutOfMemory {
+            kind: FourCc::MOOF,
+            offset: fragment.offset,
+            bytes,
+        };
+        fragment.media.move_to(memory).map_err(|_| out_of_memory)
+    }
+
+    /// How many bytes of memory the next part will need, where it is a fragment and that many bytes are
+    /// sure to be there: a good moment for [`Self::set_memory`]. `None` for any other part, and where
+    /// the input cannot tell its length.
+    ///
+    /// # Errors
+    /// See [`Self::next_part`].
+    pub fn needed_memory(&mut self) -> Result<Option<usize>, MediaError> {
+        if let Some(header) = self.next_header()? {
+            self.next = Next::Header(header);
+            if self.starts_fragment(&header) {
+                self.begin_fragment(&header)?;
+            }
+        }
+        let Next::Fragment(Some(mdat)) = &self.next else {
+            return Ok(None);
+        };
+        let BoxSize::Bytes(size) = mdat.payload() else {
+            return Ok(None);
+        };
+        if mdat.header.kind != FourCc::MDAT || size > MAX_FRAGMENT_BYTES || !self.input.holds(size)
+        {
+            return Ok(None);
+        }
+        let more = usize::try_from(size).ok();
+        let before = self.fragment.media.len().saturating_add(mdat.header.header);
+        Ok(more.and_then(|more| more.checked_add(before)))
     }
 
     /// The next piece, or `None` at the end. If no track is protected there are no fragments to be
@@ -147,33 +206,73 @@ impl<R: Read> MediaReader<R> {
     /// The input fails or is wrong. Nothing sensible follows then.
     pub fn next_part(&mut self) -> Result<Option<Part<'_>>, MediaError> {
         self.piece.clear();
-        let passing = match self.passing.take() {
-            Some(passing) => passing,
-            None => {
-                let raw = match self.pending.take() {
-                    Some(raw) => Some(raw),
-                    None => self.input.header()?,
-                };
-                let Some(raw) = raw else { return Ok(None) };
-                let protected = self.presentation.is_protected();
-                match raw.header.kind {
-                    FourCc::MOOF if protected => return self.read_fragment(&raw).map(Some),
-                    FourCc::MOOV if protected => {
-                        let (what, offset) = (Unsupported::SecondMovie, raw.offset);
-                        return Err(MediaError::Unsupported { what, offset });
-                    }
-                    _ => {}
-                }
+        if let Some(raw) = self.next_header()? {
+            if self.starts_fragment(&raw) {
+                self.begin_fragment(&raw)?;
+            } else if raw.header.kind == FourCc::MOOV && self.presentation.is_protected() {
+                let (what, offset) = (Unsupported::SecondMovie, raw.offset);
+                return Err(MediaError::Unsupported { what, offset });
+            } else {
                 self.piece.extend(raw.bytes());
-                Passing {
+                self.next = Next::Passing(Passing {
                     kind: raw.header.kind,
                     offset: raw.offset,
                     left: raw.payload(),
-                }
+                });
             }
-        };
-        self.pass(passing)?;
-        Ok(Some(Part::Other(&self.piece)))
+        }
+        match self.next {
+            Next::Fragment(mdat) => {
+                self.end_fragment(mdat)?;
+                Ok(Some(Part::Fragment(&mut self.fragment)))
+            }
+            Next::Passing(passing) => {
+                self.pass(passing)?;
+                Ok(Some(Part::Other(&self.piece)))
+            }
+            // No header at the beginning of a box: the end of the input.
+            Next::Box | Next::Header(_) => Ok(None),
+        }
+    }
+
+    /// The fragment that [`Self::next_part`] gave last.
+    pub fn fragment(&mut self) -> &mut Fragment {
+        &mut self.fragment
+    }
+
+    /// Whether [`Self::reread`] can be used: the input can seek.
+    pub fn can_reread(&self) -> bool {
+        self.input.can_seek()
+    }
+
+    /// Reads the media data of the fragment that [`Self::next_part`] gave last once more, over whatever
+    /// has become of them.
+    ///
+    /// # Errors
+    /// The input cannot seek, fails, or is not any more what it was.
+    pub fn reread(&mut self) -> Result<(), MediaError> {
+        let (fragment, position) = (&mut self.fragment, self.input.position());
+        let start = fragment.offset.saturating_add(to_u64(fragment.moof.len()));
+        let size = to_u64(fragment.media_size);
+        fragment.media.clear();
+        self.input.go_to(start)?;
+        self.input
+            .fill(&mut fragment.media, size, FourCc::MDAT, start)?;
+        self.input.go_to(position)?;
+        fragment.index(&self.presentation)
+    }
+
+    /// The header of the next box, if nothing else comes first.
+    fn next_header(&mut self) -> Result<Option<RawHeader>, MediaError> {
+        match self.next {
+            Next::Box => self.input.header(),
+            Next::Header(raw) => Ok(Some(raw)),
+            Next::Passing(_) | Next::Fragment(_) => Ok(None),
+        }
+    }
+
+    fn starts_fragment(&self, raw: &RawHeader) -> bool {
+        raw.header.kind == FourCc::MOOF && self.presentation.is_protected()
     }
 
     /// Adds the next piece of a box to `self.piece`.
@@ -194,168 +293,60 @@ impl<R: Read> MediaReader<R> {
                 }
             }
         };
-        self.passing = (left != BoxSize::Bytes(0)).then_some(Passing { kind, offset, left });
+        self.next = match left {
+            BoxSize::Bytes(0) => Next::Box,
+            left => Next::Passing(Passing { kind, offset, left }),
+        };
         Ok(())
     }
 
-    /// Reads from a `moof` on to the end of its `mdat`.
-    fn read_fragment(&mut self, moof: &RawHeader) -> Result<Part<'_>, MediaError> {
+    /// Reads from a `moof` on to the header of its `mdat`.
+    fn begin_fragment(&mut self, moof: &RawHeader) -> Result<(), MediaError> {
         let fragment = &mut self.fragment;
-        fragment.buffer.clear();
+        fragment.moof.clear();
+        fragment.media.clear();
         fragment.offset = moof.offset;
+        fragment.payload = 0..0;
         self.input
-            .append_box(&mut fragment.buffer, moof, MAX_MOOF_BYTES)?;
-        fragment.moof = fragment.buffer.len();
-        fragment.payload = fragment.moof..fragment.moof;
-        while let Some(raw) = self.input.header()? {
-            // Boxes that start something new: the fragment has no media data.
-            if matches!(
-                raw.header.kind,
-                FourCc::MOOF | FourCc::MOOV | FourCc::STYP | FourCc::SIDX | FourCc::MFRA
-            ) {
-                self.pending = Some(raw);
-                break;
-            }
-            let start = fragment.buffer.len().saturating_add(raw.header.header);
-            self.input
-                .append_box(&mut fragment.buffer, &raw, MAX_FRAGMENT_BYTES)?;
-            if raw.header.kind == FourCc::MDAT {
-                fragment.payload = start..fragment.buffer.len();
-                break;
-            }
-        }
-        fragment.index(&self.presentation)?;
-        Ok(Part::Fragment(fragment))
-    }
-}
-
-/// The header of a box, parsed and as bytes.
-#[derive(Clone, Copy, Debug)]
-struct RawHeader {
-    header: BoxHeader,
-    offset: u64,
-    raw: [u8; LONG_HEADER],
-}
-
-impl RawHeader {
-    fn bytes(&self) -> &[u8] {
-        self.raw.get(..self.header.header).unwrap_or(&self.raw)
-    }
-
-    /// Size without the header.
-    fn payload(&self) -> BoxSize {
-        match self.header.size {
-            BoxSize::Bytes(size) => BoxSize::Bytes(size.saturating_sub(to_u64(self.header.header))),
-            BoxSize::ToEndOfFile => BoxSize::ToEndOfFile,
-        }
-    }
-}
-
-/// The input with its position.
-#[derive(Debug)]
-struct Input<R> {
-    source: R,
-    position: u64,
-}
-
-impl<R: Read> Input<R> {
-    /// Reads a box header; `None` at the end of the input.
-    fn header(&mut self) -> Result<Option<RawHeader>, MediaError> {
-        let offset = self.position;
-        let mut bytes = Vec::with_capacity(LONG_HEADER);
-        self.append_some(&mut bytes, to_u64(SHORT_HEADER))?;
-        if bytes.is_empty() {
-            return Ok(None);
-        }
-        if bytes
-            .first_chunk()
-            .is_some_and(|first| BoxHeader::is_long(*first))
-        {
-            self.append_some(&mut bytes, to_u64(LONG_HEADER - SHORT_HEADER))?;
-        }
-        let header = BoxHeader::parse(&bytes, offset)?;
-        let mut raw = [0; LONG_HEADER];
-        raw.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
-        Ok(Some(RawHeader {
-            header,
-            offset,
-            raw,
-        }))
-    }
-
-    /// Appends a box, header and all, if `buffer` does not grow over `limit` bytes by it.
-    fn append_box(
-        &mut self,
-        buffer: &mut Vec<u8>,
-        raw: &RawHeader,
-        limit: u64,
-    ) -> Result<(), MediaError> {
-        let (kind, offset) = (raw.header.kind, raw.offset);
-        let room = limit.saturating_sub(to_u64(buffer.len()));
-        let too_large = |found: u64| MediaError::TooLarge {
-            kind,
-            offset,
-            field: "size, with the boxes it belongs to,",
-            found: found.saturating_add(limit.saturating_sub(room)),
-            limit,
-        };
-        buffer.extend(raw.bytes());
-        match (raw.header.size, raw.payload()) {
-            (BoxSize::Bytes(size), _) if size > room => Err(too_large(size)),
-            (_, BoxSize::Bytes(size)) => self.append(buffer, size, kind, offset),
-            (_, BoxSize::ToEndOfFile) => loop {
-                let got = self.append_some(buffer, STEP_BYTES)?;
-                if to_u64(buffer.len()) > limit {
-                    return Err(too_large(to_u64(buffer.len())));
-                }
-                if got < STEP_BYTES {
+            .append_box(&mut fragment.moof, moof, MAX_MOOF_BYTES)?;
+        let limit = MAX_FRAGMENT_BYTES.saturating_sub(to_u64(fragment.moof.len()));
+        loop {
+            let Some(raw) = self.input.header()? else {
+                self.next = Next::Fragment(None);
+                return Ok(());
+            };
+            match raw.header.kind {
+                // All but the first start something new: the fragment has no media data.
+                FourCc::MDAT
+                | FourCc::MOOF
+                | FourCc::MOOV
+                | FourCc::STYP
+                | FourCc::SIDX
+                | FourCc::MFRA => {
+                    self.next = Next::Fragment(Some(raw));
                     return Ok(());
                 }
-            },
+                _ => self.input.append_media(&mut fragment.media, &raw, limit)?,
+            }
         }
     }
 
-    /// Appends exactly `count` bytes of a box. Memory follows the bytes that arrive: the box's word for
-    /// its size allocates nothing beyond one step.
-    fn append(
-        &mut self,
-        buffer: &mut Vec<u8>,
-        count: u64,
-        kind: FourCc,
-        offset: u64,
-    ) -> Result<(), MediaError> {
-        let mut left = count;
-        while left > 0 {
-            let step = left.min(STEP_BYTES.max(to_u64(buffer.len())));
-            let out_of_memory = MediaError::OutOfMemory {
-                kind,
-                offset,
-                bytes: step,
-            };
-            if usize::try_from(step).map(|step| buffer.try_reserve_exact(step)) != Ok(Ok(())) {
-                return Err(out_of_memory);
+    /// Reads the rest of a fragment, and its tables. `raw` is the header that its reading stopped at.
+    fn end_fragment(&mut self, raw: Option<RawHeader>) -> Result<(), MediaError> {
+        let fragment = &mut self.fragment;
+        self.next = Next::Box;
+        match raw {
+            Some(raw) if raw.header.kind == FourCc::MDAT => {
+                let limit = MAX_FRAGMENT_BYTES.saturating_sub(to_u64(fragment.moof.len()));
+                let start = fragment.media.len().saturating_add(raw.header.header);
+                self.input.append_media(&mut fragment.media, &raw, limit)?;
+                fragment.payload = start..fragment.media.len();
             }
-            let got = self.append_some(buffer, step)?;
-            if got < step {
-                let available = self.position.saturating_sub(offset);
-                let needed = available.saturating_add(left.saturating_sub(got));
-                return Err(MediaError::Truncated {
-                    kind,
-                    offset,
-                    needed,
-                    available,
-                });
-            }
-            left = left.saturating_sub(got);
+            Some(raw) => self.next = Next::Header(raw),
+            None => {}
         }
-        Ok(())
-    }
-
-    /// Appends up to `count` bytes, fewer only at the end of the input.
-    fn append_some(&mut self, buffer: &mut Vec<u8>, count: u64) -> Result<u64, MediaError> {
-        let got = to_u64(self.source.by_ref().take(count).read_to_end(buffer)?);
-        self.position = self.position.saturating_add(got);
-        Ok(got)
+        fragment.media_size = fragment.media.len();
+        fragment.index(&self.presentation)
     }
 }
 

@@ -71,7 +71,15 @@ impl TrackFragment {
             .unwrap_or(&[])
     }
 
-    /// The samples in file order, in runs of one protection (one key) that keep within the limit.
+    /// The keys that its samples need, each once or more.
+    pub fn key_ids(&self) -> impl Iterator<Item = KeyId> {
+        let protection = self.protection.iter().filter(|found| found.is_protected);
+        let protection = protection.filter(|_| !self.samples.is_empty());
+        protection.map(|protection| protection.kid)
+    }
+
+    /// The samples in file order, in runs of one protection (one key) that lie one behind the other and
+    /// keep within the limit.
     #[must_use]
     pub fn batches(&self, limit: BatchLimit) -> Batches<'_> {
         Batches {
@@ -95,20 +103,28 @@ pub struct BatchLimit {
     pub subsamples: usize,
 }
 
+impl BatchLimit {
+    /// No limit: batches end where the protection changes or there is a gap.
+    pub const UNLIMITED: Self = Self {
+        duration_ms: u64::MAX,
+        bytes: u64::MAX,
+        samples: usize::MAX,
+        subsamples: usize::MAX,
+    };
+}
+
 impl Default for BatchLimit {
     /// Two seconds, the longest span a trusted side decrypts without asking its policy again; otherwise
     /// unlimited.
     fn default() -> Self {
         Self {
             duration_ms: 2000,
-            bytes: u64::MAX,
-            samples: usize::MAX,
-            subsamples: usize::MAX,
+            ..Self::UNLIMITED
         }
     }
 }
 
-/// Consecutive samples of one track under one key.
+/// Consecutive samples of one track under one key, which lie without gaps one behind the other.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
     fragment: &'a TrackFragment,
@@ -149,18 +165,14 @@ impl<'a> Batch<'a> {
         self.fragment
     }
 
-    /// Their bytes as one range of the media data, if they lie without gaps in sample order.
+    /// Where their bytes are in the fragment's media data (see [`Fragment::split`](crate::Fragment::split)).
+    /// Always inside it.
     #[must_use]
-    pub fn contiguous_range(&self) -> Option<Range<usize>> {
-        let start = self.samples.first()?.start();
-        let mut end = start;
-        for sample in self.samples {
-            if sample.start() != end {
-                return None;
-            }
-            end = sample.range().end;
+    pub fn range(&self) -> Range<usize> {
+        match (self.samples.first(), self.samples.last()) {
+            (Some(first), Some(last)) => first.range().start..last.range().end,
+            _ => 0..0,
         }
-        Some(start..end)
     }
 
     /// Their bytes, counted.
@@ -197,22 +209,24 @@ impl<'a> Iterator for Batches<'a> {
 
     fn next(&mut self) -> Option<Batch<'a>> {
         let limit = &self.limit;
+        let longest = units(limit.duration_ms, self.fragment.timescale);
         let mut used = (0_u64, 0_u64, 0_usize);
         let mut count = 0_usize;
+        let mut end = None;
         for sample in self.rest {
             used.0 = used.0.saturating_add(sample.duration.into());
             used.1 = used.1.saturating_add(sample.size.into());
-            used.2 = used
-                .2
-                .saturating_add(self.fragment.subsamples(sample).len());
-            let fits = milliseconds(used.0, self.fragment.timescale) <= limit.duration_ms
+            used.2 = used.2.saturating_add(sample.subsamples.into());
+            let fits = used.0 <= longest
                 && used.1 <= limit.bytes
                 && used.2 <= limit.subsamples
-                && count < limit.samples;
+                && count < limit.samples
+                && end == Some(sample.start);
             if count > 0 && !fits {
                 break;
             }
             count = count.saturating_add(1);
+            end = sample.start.checked_add(sample.size);
         }
         let (samples, rest) = self.rest.split_at_checked(count).filter(|_| count > 0)?;
         self.rest = rest;
@@ -221,6 +235,12 @@ impl<'a> Iterator for Batches<'a> {
             samples,
         })
     }
+}
+
+/// Most units of time that make up no more than some milliseconds.
+fn units(milliseconds: u64, timescale: u32) -> u64 {
+    let scaled = u128::from(milliseconds).saturating_mul(timescale.into()) / 1000;
+    u64::try_from(scaled).unwrap_or(u64::MAX)
 }
 
 fn milliseconds(units: u64, timescale: u32) -> u64 {

@@ -271,7 +271,7 @@ fn a_claimed_size_allocates_nothing() {
             "at most"
         };
         assert!(error.to_string().contains(wanted), "{error}");
-        assert!(reader.fragment.buffer.capacity() < 2 << 20);
+        assert!(reader.fragment.media.capacity() < 2 << 20);
     }
     let file = [&0x00ff_ffff_u32.to_be_bytes()[..], b"moov", &[0; 100]].concat();
     assert!(matches!(
@@ -298,7 +298,7 @@ fn the_buffer_is_as_large_as_the_largest_fragment_and_reused() {
     let file = cenc_file(&[&small, &large, &small, &large]);
     let mut reader = MediaReader::open(file.as_slice()).unwrap();
     while reader.next_part().unwrap().is_some() {}
-    let capacity = reader.fragment.buffer.capacity();
+    let capacity = reader.fragment.media.capacity();
     assert!(
         capacity < large.len() + (1 << 20),
         "{capacity} for {}",

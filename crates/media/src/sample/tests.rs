@@ -3,12 +3,7 @@
 use crate::testing::{KID, cenc_file, read, senc, simple_fragment};
 use crate::{BatchLimit, TrackFragment};
 
-const UNLIMITED: BatchLimit = BatchLimit {
-    duration_ms: u64::MAX,
-    bytes: u64::MAX,
-    samples: usize::MAX,
-    subsamples: usize::MAX,
-};
+const UNLIMITED: BatchLimit = BatchLimit::UNLIMITED;
 
 /// Ten samples of 10 to 19 bytes and 40 ms, each of two subsamples.
 fn ten() -> TrackFragment {
@@ -98,7 +93,7 @@ fn a_batch_says_what_it_holds() {
     assert_eq!(batch.size(), 14 + 15 + 16 + 17);
     assert_eq!(batch.duration_ms(), 160);
     let range = batch.samples()[0].range().start..batch.samples()[3].range().end;
-    assert_eq!(batch.contiguous_range(), Some(range));
+    assert_eq!(batch.range(), range);
     assert_eq!(batch.subsamples(&batch.samples()[1])[1].protected, 15 - 6);
     assert_eq!(batch.fragment().track_id, 1);
 }

@@ -10,6 +10,7 @@ use keybearer_cenc::{ContentKey, SampleProtection};
 use super::*;
 
 mod gap;
+mod recovery;
 
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/samples");
 
