@@ -53,16 +53,25 @@ pub fn folder() -> PathBuf {
     )
 }
 
-/// The protected sample files that this version plays, in groups that one service can hold: within
-/// a group a key id has one kind of initialisation vector, as a licence binds it.
+/// Every protected sample file.
 ///
 /// # Panics
 /// When the list is missing or not what this reads: a test cannot go on without it.
 #[must_use]
-pub fn groups() -> [Vec<Sample>; 2] {
+pub fn all() -> Vec<Sample> {
     let text = std::fs::read_to_string(folder().join("samples.json")).expect("the list is there");
     let list: List = serde_json::from_str(&text).expect("the list is what make.sh writes");
-    let played = list.files.into_iter().filter(|sample| !sample.rotation);
+    list.files
+}
+
+/// The protected sample files that this version plays, in groups that one service can hold: within
+/// a group a key id has one kind of initialisation vector, as a licence binds it.
+///
+/// # Panics
+/// As [`all`].
+#[must_use]
+pub fn groups() -> [Vec<Sample>; 2] {
+    let played = all().into_iter().filter(|sample| !sample.rotation);
     let (short, long): (Vec<_>, Vec<_>) = played.partition(Sample::has_short_ivs);
     assert!(
         long.len() >= 20 && short.len() >= 5,

@@ -1,0 +1,117 @@
+//! The programs of others that take part, and how they are run.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+/// Seconds that a program may take with a file of a few kilobytes.
+const LIMIT: &str = "60";
+
+/// Where the programs are.
+pub struct Tools {
+    /// Shaka Packager, of the wheel.
+    pub packager: PathBuf,
+    /// FFmpeg 8, of the wheel. Also the judge.
+    pub ffmpeg8: PathBuf,
+    /// Debian's FFmpeg 5.
+    pub ffmpeg5: PathBuf,
+    /// The Bento4 and vsd-mp4 crates as a command.
+    pub crates: PathBuf,
+}
+
+impl Tools {
+    /// Finds them. `crates` is the path of this package's program `decrypt-with-crate`.
+    ///
+    /// # Panics
+    /// When one is missing, with what to do: a table without its peers proves nothing.
+    #[must_use]
+    pub fn find(crates: &str) -> Self {
+        let cache = cache();
+        let program = |name: &str| {
+            let path = cache.join(name);
+            assert!(
+                path.is_file(),
+                "{} is missing: run tests/interop/setup.sh",
+                path.display()
+            );
+            path
+        };
+        assert!(
+            Command::new("ffmpeg").arg("-version").output().is_ok(),
+            "ffmpeg is not installed: run tests/interop/setup.sh"
+        );
+        Self {
+            packager: program("packager-linux-x64"),
+            ffmpeg8: program("ffmpeg-linux-x64"),
+            ffmpeg5: PathBuf::from("ffmpeg"),
+            crates: PathBuf::from(crates),
+        }
+    }
+
+    /// The versions of the programs, one line.
+    #[must_use]
+    pub fn versions(&self) -> String {
+        let first_line = |program: &Path, flag: &str| {
+            let said = run(program, [flag]);
+            let out = String::from_utf8_lossy(&said.stdout).into_owned();
+            out.lines().next().unwrap_or_default().to_owned()
+        };
+        let word = |line: String, number: usize| {
+            let word = line.split_whitespace().nth(number).unwrap_or("?");
+            word.split("-https").next().unwrap_or(word).to_owned()
+        };
+        format!(
+            "Shaka Packager {}, FFmpeg {}, FFmpeg {}, Bento4 by crate mp4decrypt, crate vsd-mp4",
+            word(first_line(&self.packager, "--version"), 2),
+            word(first_line(&self.ffmpeg5, "-version"), 2),
+            word(first_line(&self.ffmpeg8, "-version"), 2),
+        )
+    }
+}
+
+/// Where `setup.sh` leaves programs.
+fn cache() -> PathBuf {
+    if let Some(path) = std::env::var_os("KEYBEARER_INTEROP_CACHE") {
+        return path.into();
+    }
+    let caches = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let caches = caches.or_else(|| std::env::home_dir().map(|home| home.join(".cache")));
+    caches
+        .expect("there is a home folder or XDG_CACHE_HOME")
+        .join("keybearer/interop")
+}
+
+/// Runs a program to its end, at most a minute; then it ends with status 124.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn run<A: Into<OsString>>(program: &Path, arguments: impl IntoIterator<Item = A>) -> Output {
+    Command::new("timeout")
+        .args(["--kill-after=5", LIMIT])
+        .arg(program)
+        .args(arguments.into_iter().map(Into::into))
+        .output()
+        .unwrap_or_else(|error| panic!("timeout {}: {error}", program.display()))
+}
+
+/// The product's command line.
+///
+/// # Panics
+/// When it is not built.
+pub static COMMAND: LazyLock<PathBuf> = LazyLock::new(|| {
+    if let Some(path) = std::env::var_os("KEYBEARER_COMMAND") {
+        return path.into();
+    }
+    // Tests are in `deps` below the folder of the programs.
+    let test = std::env::current_exe().expect("the test knows where it is");
+    let folder = test.ancestors().nth(2).expect("a test is in two folders");
+    let path = folder.join("keybearer");
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo build -p keybearer-cli`, or test the whole workspace",
+        path.display()
+    );
+    path
+});
