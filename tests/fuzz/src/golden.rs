@@ -22,8 +22,6 @@ pub(crate) const REQUEST: i64 = -65_542;
 pub(crate) const KEY_DIGEST: i64 = -65_546;
 /// The device's certificate chain.
 pub(crate) const DEVICE_CHAIN: i64 = -65_547;
-/// Digest of the usage record.
-pub(crate) const RECORD: i64 = -65_565;
 /// Device identifier.
 pub(crate) const UEID: i64 = 256;
 
@@ -31,7 +29,8 @@ pub(crate) const UEID: i64 = 256;
 macro_rules! vector {
     ($name:literal) => {
         $crate::golden::unhex(include_str!(concat!(
-            "../../../../crates/license/vectors/",
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../crates/license/vectors/",
             $name,
             ".hex"
         )))

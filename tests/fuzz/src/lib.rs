@@ -12,6 +12,7 @@
 mod golden;
 pub mod mutation;
 mod provider;
+mod reference;
 mod target;
 mod verdict;
 mod world;
@@ -64,5 +65,7 @@ macro_rules! targets {
 
 targets! {
     cbor: 20_000;
-    request: 500;
+    request: 800;
+    answer: 800;
+    samples: 8_000;
 }
