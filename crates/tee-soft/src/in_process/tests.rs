@@ -3,12 +3,8 @@
     reason = "a failed expectation is how a test reports"
 )]
 
-use crate::rng::SystemRng;
-use crate::vault::FileVault;
-use crate::{SoftConfig, SoftTee};
-use keybearer_core::{Identity, StoredIdentity};
-use keybearer_crypto::Digest;
-use keybearer_crypto_soft::SoftCrypto;
+use super::{SoftConfig, SoftTee};
+use crate::platform::with_identities;
 use keybearer_tee::{CallError, ClearSession, Tee, TeeError};
 use keybearer_wire::body::{CloseSession, Describe, DeviceKey, EraseIdentity, Isolation};
 use keybearer_wire::{Status, limits::ABI_VERSION};
@@ -37,15 +33,10 @@ fn it_says_what_it_is_and_claims_no_more() {
 }
 
 /// A state directory with identities under these anchors, as provisioning makes them.
-fn with_identities(anchors: &[[u8; 32]]) -> (tempfile::TempDir, SoftTee) {
+fn provisioned(anchors: &[[u8; 32]]) -> (tempfile::TempDir, SoftTee) {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
-    let vault = FileVault::open(&state).unwrap();
-    let mut identity = StoredIdentity::new(vault, SystemRng, SoftCrypto);
-    for anchor in anchors {
-        identity.create(&Digest(*anchor)).unwrap();
-    }
-    drop(identity);
+    with_identities(&state, anchors);
     let tee = SoftTee::open(SoftConfig::new(state)).unwrap();
     (dir, tee)
 }
@@ -59,17 +50,14 @@ fn asking_for_a_key_makes_none() {
         matches!(refused, Err(CallError::Refused(Status::NotProvisioned))),
         "{refused:?}"
     );
-    let left: Vec<_> = std::fs::read_dir(dir.path().join("state"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
-    assert_eq!(left, ["lock"]);
+    let vault = std::fs::read(dir.path().join("state/vault")).unwrap();
+    assert_eq!(vault.len(), 64, "a header and no record");
 }
 
 #[test]
 fn an_identity_outlives_the_process_and_ends_when_erased() {
     let anchor = [5; 32];
-    let (dir, tee) = with_identities(&[anchor, [6; 32]]);
+    let (dir, tee) = provisioned(&[anchor, [6; 32]]);
     let first = connect(&tee).exchange(&DeviceKey { anchor }).unwrap();
     let other = connect(&tee)
         .exchange(&DeviceKey { anchor: [6; 32] })
@@ -93,7 +81,7 @@ fn an_identity_outlives_the_process_and_ends_when_erased() {
 
 #[test]
 fn clients_of_many_threads_share_one_core_and_one_key() {
-    let (_dir, tee) = with_identities(&[[1; 32]]);
+    let (_dir, tee) = provisioned(&[[1; 32]]);
     let digests: Vec<[u8; 32]> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
             .map(|_| {

@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// `CLOCK_BOOTTIME`, which counts suspended time and which no user can set.
 #[derive(Debug)]
-pub(crate) struct BootClock {
+pub struct BootClock {
     boot: [u8; 16],
 }
 
