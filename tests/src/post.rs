@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keybearer_client::{HttpRequest, HttpTransport, Method, Transport, TransportError};
+use keybearer_client::{Cancel, HttpRequest, HttpTransport, Method, Transport, TransportError};
 
 /// Largest answer read, in bytes.
 const LIMIT: usize = 65_536;
@@ -16,6 +16,7 @@ fn exchange(method: Method, url: &str, body: &[u8]) -> Result<Vec<u8>, Transport
         body,
         limit: LIMIT,
         timeout: TIMEOUT,
+        cancel: &Cancel::new(),
     };
     let response = HttpTransport::new().exchange(&request)?;
     if response.status == 200 {

@@ -19,11 +19,11 @@ pub fn play(client: &Client, sample: &Sample) -> Vec<u8> {
     let (protected, _) = paths(sample);
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let output = folder.path().join("clear.mp4");
-    let mut session = client
+    let session = client
         .open_session()
         .unwrap_or_else(|error| panic!("{name}: {error}"));
     let mut licensed =
-        Licensed::new(client, &mut session, None).unwrap_or_else(|error| panic!("{name}: {error}"));
+        Licensed::new(client, &session, None).unwrap_or_else(|error| panic!("{name}: {error}"));
     let summary = decrypt_file(&protected, &output, &mut licensed, &mut |_| ())
         .unwrap_or_else(|error| panic!("{name}: {error}"));
     assert!(

@@ -237,8 +237,8 @@ fn try_play(
     std::fs::write(&input, sample.protected).map_err(|error| {
         Failure::new(Exit::Output, format!("cannot write {}", input.display())).cause(&error)
     })?;
-    let mut session = client.open_session()?;
-    let mut licensed = Interruptible(Licensed::new(client, &mut session, None)?);
+    let session = client.open_session()?;
+    let mut licensed = Interruptible(Licensed::new(client, &session, None)?);
     let summary = decrypt_file(&input, &output, &mut licensed, &mut |_| ())?;
     report.samples = summary.samples;
     report.decrypted_samples = summary.protected_samples;

@@ -69,8 +69,8 @@ impl Play {
         let (tee, considered) = self.device.open(terminal)?;
         let tee_name = tee.info().name;
         let client = Client::new(tee, url, anchor);
-        let mut session = client.open_session()?;
-        let licensed = Licensed::new(&client, &mut session, token)?;
+        let session = client.open_session()?;
+        let licensed = Licensed::new(&client, &session, token)?;
 
         let bar = terminal.progress(&file_name(&self.file), Some(size));
         let mut decryptor = Interruptible(Checked::new(licensed, !self.unchecked));

@@ -1,41 +1,55 @@
 //! The trusted side and a licence service, brought together over a transport.
 
+mod acquire;
+
 use std::fmt;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keybearer_license::{
-    DenialReason, MAX_LICENSE_ANSWER, MAX_PROVISION_ANSWER, MAX_REVOCATION_LIST, MAX_SERVICE_INFO,
-    MAX_TIME_ANSWER,
+    MAX_PROVISION_ANSWER, MAX_REVOCATION_LIST, MAX_SERVICE_INFO, MAX_TIME_ANSWER,
 };
 use keybearer_tee::Tee;
 use keybearer_wire::Status;
 
+use crate::error::Ended;
+use crate::retry::Budget;
+use crate::session::Link;
 use crate::{
-    AnchorDigest, Certified, ClientError, Denial, Description, Device, DeviceKey, HttpRequest,
-    HttpResponse, HttpTransport, License, LicenseWanted, Method, ProvisionToken, RetryPolicy,
-    ServerUrl, Session, Transport, TransportError,
+    AnchorDigest, Cancel, Certified, ClientError, Description, Device, DeviceKey, HttpRequest,
+    HttpResponse, HttpTransport, Method, ProvisionToken, RetryPolicy, ServerUrl, Session,
+    Transport, TransportError,
 };
 
 /// Longest text of a service's unsealed error that is passed on, in characters.
 const MAX_MESSAGE: usize = 200;
-/// Pause before an overloaded service is asked again that does not say how long.
-const OVERLOADED: Duration = Duration::from_secs(2);
-/// Code of an unsealed error: the request was sealed to another service, or to this one before it
-/// changed its certificate.
-const WRONG_SERVICE: &str = "wrong-service";
 
 /// A device, a licence service and the way between them.
 ///
-/// Each session has a connection to the trusted side of its own, so a `Client` can be shared between
-/// threads and no session waits for another.
+/// Threads may share it, and clones are the same client: each session has a connection to the trusted
+/// side of its own, so no session waits for another. [`Self::provision`], [`Self::open_session`],
+/// [`Self::reopen`], [`Self::acquire`], [`Self::acquire_keys`], [`Self::renew`], [`Self::sync_time`] and
+/// [`Self::update_revocation_list`] block for the network, no longer than [`RetryPolicy::deadline`] and
+/// until cancelled ([`Self::cancelled_by`], [`Self::shut_down`]); the others only for the trusted side.
+#[derive(Clone)]
 pub struct Client {
     tee: Arc<dyn Tee>,
     url: ServerUrl,
     anchor: AnchorDigest,
-    transport: Box<dyn Transport>,
+    transport: Arc<dyn Transport>,
     retry: RetryPolicy,
+    owner: Arc<Owner>,
+    /// What ends this handle's waits: the owner's, and the caller's if one was given.
+    cancel: Cancel,
+}
+
+/// Ends all waits when the last handle of a client goes.
+struct Owner(Cancel);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 impl fmt::Debug for Client {
@@ -53,20 +67,22 @@ impl Client {
     /// A client of the service at `url`, whose certificates must lead to `anchor`.
     #[must_use]
     pub fn new(tee: Arc<dyn Tee>, url: ServerUrl, anchor: AnchorDigest) -> Self {
-        let transport = Box::new(HttpTransport::new());
+        let cancel = Cancel::new();
         Self {
             tee,
             url,
             anchor,
-            transport,
+            transport: Arc::new(HttpTransport::new()),
             retry: RetryPolicy::default(),
+            owner: Arc::new(Owner(cancel.clone())),
+            cancel,
         }
     }
 
     /// Uses another transport.
     #[must_use]
     pub fn with_transport(mut self, transport: Box<dyn Transport>) -> Self {
-        self.transport = transport;
+        self.transport = Arc::from(transport);
         self
     }
 
@@ -77,10 +93,27 @@ impl Client {
         self
     }
 
+    /// The same client, whose calls `cancel` ends as well: with [`ClientError::Cancelled`], at once,
+    /// whatever they wait for.
+    #[must_use]
+    pub fn cancelled_by(&self, cancel: &Cancel) -> Self {
+        Self {
+            cancel: self.cancel.joined(cancel),
+            ..self.clone()
+        }
+    }
+
+    /// Ends every call of this client and its clones that waits, every wait for keys of its sessions,
+    /// and all later ones. So does dropping the last clone.
+    pub fn shut_down(&self) {
+        self.owner.0.cancel();
+    }
+
     /// What the trusted side is.
     ///
     /// # Errors
-    /// [`ClientError::Tee`], [`ClientError::Refused`]; so for every method here.
+    /// [`ClientError::Tee`], [`ClientError::Refused`]; so for every method here. Those that wait for
+    /// the network give [`ClientError::Cancelled`] as well.
     pub fn describe(&self) -> Result<Description, ClientError> {
         Device::connect(&*self.tee)?.describe()
     }
@@ -98,11 +131,16 @@ impl Client {
     /// # Errors
     /// [`ClientError::Denied`] for a token that the service does not take; [`ClientError::Http`].
     pub fn provision(&self, token: &ProvisionToken, model: &str) -> Result<Certified, ClientError> {
+        let budget = self.begin();
         let mut device = Device::connect(&*self.tee)?;
-        let service_info = self.service_info()?;
+        let service_info = self.service_info(&budget, &self.url)?;
         let request = device.provision_request(&self.anchor, &service_info, token, model)?;
-        let during = "provisioning";
-        let answer = self.post(during, "/v1/provision", &request, MAX_PROVISION_ANSWER)?;
+        let post = Post {
+            during: "provisioning",
+            path: "/v1/provision",
+            limit: MAX_PROVISION_ANSWER,
+        };
+        let answer = self.post(&budget, &self.url, &post, &request)?;
         device.finish_provisioning(&self.anchor, &answer)
     }
 
@@ -111,74 +149,43 @@ impl Client {
     /// # Errors
     /// See [`Device::open_session`]; [`ClientError::Http`].
     pub fn open_session(&self) -> Result<Session, ClientError> {
-        let device = Device::connect(&*self.tee)?;
-        device.open_session(&self.anchor, &self.service_info()?)
+        let link = self.open_link(&self.anchor)?;
+        Ok(Session::new(link, self.anchor, self.owner.0.clone()))
     }
 
-    /// Asks the service for a licence and loads it. Loading drops no key that is still valid.
-    ///
-    /// Where the answer shows that the challenge was used up, a revocation list is missing or the
-    /// service's certificate is a newer one, that is fetched and the request made once more. A service
-    /// that is overloaded is asked again as the retry policy allows.
+    /// Opens a session anew whose trusted side died ([`ClientError::is_dead`]), under the same value, so
+    /// that whoever shares or watches it goes on. Its licences are gone: acquire them again.
     ///
     /// # Errors
-    /// [`ClientError::Denied`], [`ClientError::Http`], [`ClientError::Refused`].
-    pub fn acquire(
-        &self,
-        session: &mut Session,
-        wanted: &LicenseWanted,
-    ) -> Result<License, ClientError> {
-        let start = Instant::now();
-        let (mut attempt, mut renewed) = (1, false);
-        loop {
-            let error = match self.acquire_once(session, wanted) {
-                Ok(license) => return Ok(license),
-                Err(error) => error,
-            };
-            if needs_challenge(&error) && !renewed {
-                renewed = true;
-            } else if let Some(wait) = overloaded(&error)
-                && attempt < self.retry.attempts
-                && wait < self.retry.deadline.saturating_sub(start.elapsed())
-            {
-                attempt += 1;
-                thread::sleep(wait);
-            } else {
-                return Err(error);
-            }
-            // The answer to the very same request would be the same.
-            session.renew_challenge(self.service_info()?);
-        }
+    /// See [`Self::open_session`]; the session is then as it was.
+    pub fn reopen(&self, session: &Session) -> Result<(), ClientError> {
+        session.replace(self.open_link(session.anchor())?)
     }
 
-    fn acquire_once(
-        &self,
-        session: &mut Session,
-        wanted: &LicenseWanted,
-    ) -> Result<License, ClientError> {
-        let request = session.license_request(wanted)?;
-        let during = "asking for a licence";
-        let answer = self.post(during, "/v1/license", &request, MAX_LICENSE_ANSWER)?;
-        match session.load_license(&answer) {
-            Err(ClientError::Refused {
-                status: Status::RevocationListNeeded,
-                ..
-            }) => {
-                self.update_revocation_list(session)?;
-                session.load_license(&answer)
-            }
-            done => done,
-        }
+    fn open_link(&self, anchor: &AnchorDigest) -> Result<Link, ClientError> {
+        let device = Device::connect(&*self.tee)?;
+        device.open_link(anchor, &self.service_info(&self.begin(), &self.url)?)
     }
 
     /// Brings the service's time to the trusted side.
     ///
     /// # Errors
     /// [`ClientError::Http`], [`ClientError::Refused`].
-    pub fn sync_time(&self, session: &mut Session) -> Result<(), ClientError> {
-        let request = session.time_request()?;
-        let during = "asking for the service's time";
-        let answer = self.post(during, "/v1/time", &request, MAX_TIME_ANSWER)?;
+    pub fn sync_time(&self, session: &Session) -> Result<(), ClientError> {
+        let budget = self.begin();
+        let request = match session.time_request() {
+            Err(ClientError::Refused {
+                status: Status::NoChallenge,
+                ..
+            }) => session.time_request_with(&self.service_info(&budget, &self.url)?)?,
+            built => built?,
+        };
+        let post = Post {
+            during: "asking for the service's time",
+            path: "/v1/time",
+            limit: MAX_TIME_ANSWER,
+        };
+        let answer = self.post(&budget, &self.url, &post, &request)?;
         session.load_time_answer(&answer)
     }
 
@@ -186,84 +193,85 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError::Http`], [`ClientError::Refused`].
-    pub fn update_revocation_list(&self, session: &mut Session) -> Result<(), ClientError> {
+    pub fn update_revocation_list(&self, session: &Session) -> Result<(), ClientError> {
+        self.bring_revocation_list(&self.begin(), session)
+    }
+
+    fn bring_revocation_list(
+        &self,
+        budget: &Budget<'_>,
+        session: &Session,
+    ) -> Result<(), ClientError> {
         let during = "fetching the revocation list";
-        let list = self.get(during, "/v1/revocation-list", MAX_REVOCATION_LIST)?;
+        let url = self.url.join("/v1/revocation-list");
+        let list = self.exchange(budget, during, Method::Get, &url, &[], MAX_REVOCATION_LIST)?;
         session.load_revocation_list(&list)
     }
 
-    fn service_info(&self) -> Result<Vec<u8>, ClientError> {
-        self.get(
-            "fetching the service's certificate",
-            "/v1/service-info",
-            MAX_SERVICE_INFO,
-        )
+    fn begin(&self) -> Budget<'_> {
+        self.retry.begin(&self.cancel)
     }
 
-    fn get(&self, during: &'static str, path: &str, limit: usize) -> Result<Vec<u8>, ClientError> {
-        self.exchange(during, Method::Get, path, &[], limit)
+    fn service_info(&self, budget: &Budget<'_>, at: &ServerUrl) -> Result<Vec<u8>, ClientError> {
+        let during = "fetching the service's certificate";
+        let url = at.join("/v1/service-info");
+        self.exchange(budget, during, Method::Get, &url, &[], MAX_SERVICE_INFO)
     }
 
     fn post(
         &self,
-        during: &'static str,
-        path: &str,
+        budget: &Budget<'_>,
+        at: &ServerUrl,
+        post: &Post,
         body: &[u8],
-        limit: usize,
     ) -> Result<Vec<u8>, ClientError> {
-        self.exchange(during, Method::Post, path, body, limit)
+        let url = at.join(post.path);
+        self.exchange(budget, post.during, Method::Post, &url, body, post.limit)
     }
 
     fn exchange(
         &self,
+        budget: &Budget<'_>,
         during: &'static str,
         method: Method,
-        path: &str,
+        url: &str,
         body: &[u8],
         limit: usize,
     ) -> Result<Vec<u8>, ClientError> {
-        let url = self.url.join(path);
-        // The policy sets the time of each attempt.
         let request = HttpRequest {
             method,
-            url: &url,
+            url,
             body,
             limit,
+            // The policy sets the time of each attempt.
             timeout: Duration::ZERO,
+            cancel: &self.cancel,
         };
-        self.retry
-            .run(&*self.transport, request, |response| {
-                accepted(&url, response)
-            })
-            .map_err(|source| ClientError::Http { during, source })
+        let checked = |response| accepted(url, response);
+        let done = budget.run(&*self.transport, request, checked);
+        done.map_err(|source| match source {
+            TransportError::Cancelled { .. } => self.cancelled(during),
+            source => ClientError::Http { during, source },
+        })
+    }
+
+    /// Why this handle's wait was ended.
+    fn cancelled(&self, during: &'static str) -> ClientError {
+        let why = if self.owner.0.is_cancelled() {
+            Ended::Client
+        } else {
+            Ended::Caller
+        };
+        ClientError::Cancelled { during, why }
     }
 }
 
-/// How long to wait for a service that says under its seal that it has too much to do.
-fn overloaded(error: &ClientError) -> Option<Duration> {
-    match error {
-        ClientError::Denied(denial) if denial.reason == Some(DenialReason::Overloaded) => Some(
-            denial
-                .retry_after_seconds
-                .map_or(OVERLOADED, |seconds| Duration::from_secs(seconds.into())),
-        ),
-        _ => None,
-    }
-}
-
-/// True when a newer service info may help.
-fn needs_challenge(error: &ClientError) -> bool {
-    match error {
-        ClientError::Refused { status, .. } => *status == Status::NoChallenge,
-        ClientError::Denied(Denial { reason, .. }) => {
-            *reason == Some(DenialReason::ChallengeExpired)
-        }
-        ClientError::Http {
-            source: TransportError::Answer { code, .. },
-            ..
-        } => code.as_deref() == Some(WRONG_SERVICE),
-        _ => false,
-    }
+/// What a sealed message is sent for, and where.
+struct Post {
+    during: &'static str,
+    path: &'static str,
+    /// Largest answer in bytes.
+    limit: usize,
 }
 
 /// The body of a sealed answer, or the service's unsealed error.

@@ -4,9 +4,11 @@ use keybearer_tee::{ClearSession, Tee};
 use keybearer_wire::body::{self, TokenKind};
 use keybearer_wire::field::{Blob, Text};
 
+use crate::session::Link;
 use crate::values::known;
 use crate::{
-    AnchorDigest, Certified, ClientError, Denial, Description, DeviceKey, ProvisionToken, Session,
+    AnchorDigest, Cancel, Certified, ClientError, Denial, Description, DeviceKey, ProvisionToken,
+    Session,
 };
 
 /// One connection to the trusted side. Requests come out as bytes, answers go in as bytes.
@@ -149,10 +151,19 @@ impl Device {
     /// [`ClientError::Refused`] with `NotProvisioned` before provisioning, or for a service that is
     /// not trusted.
     pub fn open_session(
-        mut self,
+        self,
         anchor: &AnchorDigest,
         service_info: &[u8],
     ) -> Result<Session, ClientError> {
+        let link = self.open_link(anchor, service_info)?;
+        Ok(Session::new(link, *anchor, Cancel::new()))
+    }
+
+    pub(crate) fn open_link(
+        mut self,
+        anchor: &AnchorDigest,
+        service_info: &[u8],
+    ) -> Result<Link, ClientError> {
         let request = body::OpenSession {
             anchor: anchor.0,
             service_info: Blob(service_info),
@@ -161,7 +172,7 @@ impl Device {
             .connection
             .exchange(&request)
             .map_err(ClientError::of_call("opening a session"))?;
-        Ok(Session::new(self.connection, *anchor, opened.session))
+        Ok(Link::new(self.connection, opened.session))
     }
 }
 

@@ -83,6 +83,20 @@ pub enum ClientError {
         /// How long it may last, in milliseconds.
         limit_ms: u64,
     },
+    /// A wait was ended before what it waited for came. Nothing is left behind of it.
+    #[error("{during}: {why}")]
+    Cancelled {
+        /// What was being waited for.
+        during: &'static str,
+        /// Who ended it.
+        why: Ended,
+    },
+    /// Keys did not become usable in the time allowed, and no licence holds them.
+    #[error("no licence with {} came in the time allowed", listed(.key_ids))]
+    KeysNotInTime {
+        /// The keys that nothing is known of.
+        key_ids: Vec<KeyId>,
+    },
     /// What the caller gave exceeds a limit of the interface.
     #[error("{during}: {what}")]
     Input {
@@ -93,7 +107,28 @@ pub enum ClientError {
     },
 }
 
+/// Who ended a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Ended {
+    /// The handle that the caller gave was triggered.
+    #[error("cancelled")]
+    Caller,
+    /// The session was closed meanwhile.
+    #[error("the session was closed")]
+    Session,
+    /// The client was shut down or dropped meanwhile.
+    #[error("the client was shut down")]
+    Client,
+}
+
 impl ClientError {
+    /// True when a wait was ended, by whomever.
+    #[must_use]
+    pub const fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled { .. })
+    }
+
     /// True when the trusted side died: open a new session and acquire its licences anew.
     #[must_use]
     pub const fn is_dead(&self) -> bool {

@@ -23,8 +23,8 @@
 //! if let Some(token) = &enrollment.token {
 //!     client.provision(token, "Example TV 1")?;
 //! }
-//! let mut session = client.open_session()?;
-//! let mut decryptor = Licensed::new(&client, &mut session, None)?;
+//! let session = client.open_session()?;
+//! let mut decryptor = Licensed::new(&client, &session, None)?;
 //! decrypt_file(Path::new("in.mp4"), Path::new("out.mp4"), &mut decryptor, &mut |_| ())?;
 //! # Ok(())
 //! # }
@@ -32,11 +32,15 @@
 
 #![forbid(unsafe_code)]
 
+mod cancel;
 mod client;
 mod device;
 mod enrollment;
 mod error;
+mod events;
 pub mod explain;
+#[cfg(test)]
+mod fake;
 mod http;
 mod licensed;
 mod output;
@@ -47,10 +51,12 @@ mod transport;
 mod url;
 mod values;
 
+pub use cancel::Cancel;
 pub use client::Client;
 pub use device::Device;
 pub use enrollment::{Enrollment, EnrollmentError};
-pub use error::ClientError;
+pub use error::{ClientError, Ended};
+pub use events::{KeyChange, StatusEvents};
 pub use http::HttpTransport;
 pub use keybearer_license::{Capabilities, DenialReason, TrackType};
 pub use keybearer_rules::Level;
@@ -63,7 +69,7 @@ pub use playback::{
     PlaybackError, Progress, SampleDecryptor, Summary, TrackBatch, decrypt_file, decrypt_stream,
 };
 pub use retry::RetryPolicy;
-pub use session::{DecryptCall, Session};
+pub use session::{DecryptCall, Session, Watch};
 #[cfg(any(test, feature = "mock"))]
 pub use transport::MockTransport;
 pub use transport::{HttpRequest, HttpResponse, Method, Transport, TransportError};

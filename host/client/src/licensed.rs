@@ -19,7 +19,7 @@ use crate::{
 /// Decrypts with licences that it acquires as keys are needed, all samples inside the trusted side.
 pub struct Licensed<'a> {
     client: &'a Client,
-    session: &'a mut Session,
+    session: &'a Session,
     token: Option<Vec<u8>>,
     max_media: u64,
     licenses: Vec<License>,
@@ -44,7 +44,7 @@ impl<'a> Licensed<'a> {
     /// [`ClientError::Tee`], [`ClientError::Refused`].
     pub fn new(
         client: &'a Client,
-        session: &'a mut Session,
+        session: &'a Session,
         token: Option<Vec<u8>>,
     ) -> Result<Self, ClientError> {
         let max_media = session.describe()?.max_media.into();

@@ -1,20 +1,31 @@
 //! When to try again, and when to give up.
+//!
+//! Tried again is only what may be, which here is every exchange, since a service was built for it:
+//!
+//! | exchange | why the same bytes may go out again |
+//! |---|---|
+//! | `GET /v1/service-info`, `GET /v1/revocation-list` | they read |
+//! | `POST /v1/license`, `/v1/provision`, `/v1/time` | a service keeps request ids and answers for ten minutes: the same bytes get the same answer and count once |
+//!
+//! A request that was answered is never sent again: what is asked after an answer (a newer challenge, keys
+//! left out, a renewal) is a new request with an id of its own. Calls to the trusted side are not
+//! repeated at all.
 
 use std::hash::{BuildHasher, RandomState};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{HttpRequest, HttpResponse, Transport, TransportError};
+use crate::{Cancel, HttpRequest, HttpResponse, Transport, TransportError};
 
 /// How often and how long an exchange is attempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Attempts in all, the first included; at least one is made.
+    /// Attempts of one exchange, the first included; at least one is made.
     pub attempts: u32,
     /// Pause before the second attempt. It doubles from attempt to attempt, and each pause is
     /// shortened by up to half, at random, so that many clients do not come back at once.
     pub first_pause: Duration,
-    /// Time for all attempts and pauses together. Each attempt has an equal share of what is left.
+    /// Time for all that one call of the client does over the network: every exchange it takes, all
+    /// attempts and pauses together. Each attempt has an equal share of what is left.
     pub deadline: Duration,
 }
 
@@ -30,32 +41,68 @@ impl Default for RetryPolicy {
     }
 }
 
+/// The time that one call of the client has, running.
+#[derive(Clone, Copy)]
+pub(crate) struct Budget<'a> {
+    policy: RetryPolicy,
+    start: Instant,
+    cancel: &'a Cancel,
+}
+
 impl RetryPolicy {
-    /// Attempts an exchange until it succeeds, fails for good, or the time is over. Each attempt
-    /// carries the very same bytes.
+    /// Starts the time.
+    pub(crate) fn begin(self, cancel: &Cancel) -> Budget<'_> {
+        Budget {
+            policy: self,
+            start: Instant::now(),
+            cancel,
+        }
+    }
+}
+
+impl Budget<'_> {
+    /// What is left of the time.
+    pub(crate) fn left(&self) -> Duration {
+        self.policy.deadline.saturating_sub(self.start.elapsed())
+    }
+
+    /// Attempts an exchange until it succeeds, fails for good, the time is over or the caller ends it.
+    /// Each attempt carries the very same bytes.
     pub(crate) fn run(
         &self,
         transport: &dyn Transport,
         mut request: HttpRequest<'_>,
         check: impl Fn(HttpResponse) -> Result<Vec<u8>, TransportError>,
     ) -> Result<Vec<u8>, TransportError> {
-        let start = Instant::now();
-        let mut pause = self.first_pause;
+        let cancelled = || TransportError::Cancelled {
+            url: request.url.to_owned(),
+        };
+        let mut pause = self.policy.first_pause;
         let mut attempt = 1_u32;
         loop {
+            if self.cancel.is_cancelled() {
+                return Err(cancelled());
+            }
             // A share of what is left: an attempt that stalls must leave time for the others.
-            let shares = self.attempts.saturating_sub(attempt).saturating_add(1);
-            request.timeout = self.deadline.saturating_sub(start.elapsed()) / shares;
+            let shares = self.policy.attempts.saturating_sub(attempt);
+            request.timeout = self.left() / shares.saturating_add(1);
+            if request.timeout.is_zero() {
+                return Err(TransportError::Timeout {
+                    url: request.url.to_owned(),
+                    what: "no time is left for an exchange".into(),
+                });
+            }
             let error = match transport.exchange(&request).and_then(&check) {
                 Ok(body) => return Ok(body),
                 Err(error) => error,
             };
             let wait = error.retry_after().unwrap_or_else(|| shortened(pause));
-            let left = self.deadline.saturating_sub(start.elapsed());
-            if !error.is_transient() || attempt >= self.attempts || wait >= left {
+            if !error.is_transient() || attempt >= self.policy.attempts || wait >= self.left() {
                 return Err(error);
             }
-            thread::sleep(wait);
+            if !self.cancel.pause(wait) {
+                return Err(cancelled());
+            }
             attempt += 1;
             pause = pause.saturating_mul(2);
         }
@@ -63,7 +110,7 @@ impl RetryPolicy {
 }
 
 /// Between half of `pause` and all of it.
-fn shortened(pause: Duration) -> Duration {
+pub(crate) fn shortened(pause: Duration) -> Duration {
     // The standard library's only randomness, and enough to spread clients in time.
     let random = RandomState::new().hash_one(());
     let half = pause / 2;

@@ -1,44 +1,81 @@
 //! A licence session, without network: requests come out as bytes, answers go in as bytes.
 
-use keybearer_media::{IvSource, PictureSize, Protection};
-use keybearer_tee::{ClearSession, Media};
-use keybearer_wire::SampleTableBuilder;
-use keybearer_wire::body::{self, RequestKind};
-use keybearer_wire::field::{Blob, List};
+mod decrypt;
+mod link;
+mod watch;
 
-use crate::device::{describe, load_revocation_list};
-use crate::values::{known, scheme_code};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use keybearer_tee::SharedMemory;
+use keybearer_wire::Status;
+
+pub use self::decrypt::DecryptCall;
+pub(crate) use self::link::Link;
+pub use self::watch::Watch;
+use crate::error::Ended;
+use crate::events::{Changes, TICK};
 use crate::{
-    AnchorDigest, ClientError, Denial, Description, Device, KeyId, License, LicenseId,
-    LicenseWanted, Statuses, TrackType,
+    AnchorDigest, Cancel, ClientError, Description, Device, KeyId, License, LicenseId,
+    LicenseWanted, StatusEvents, Statuses,
 };
 
-/// A licence session with a connection of its own. Dropping it erases its keys in the trusted side.
-#[derive(Debug)]
+/// A licence session with a connection of its own. Dropping it erases its keys in the trusted side and
+/// ends whoever waits for them.
+///
+/// Threads may share it: each call has the connection to itself for as long as the trusted side takes,
+/// which no network has a part in. At most [`keybearer_wire::limits::MAX_PENDING_PER_SESSION`] requests
+/// of one session can wait for their answers; a further one makes the trusted side forget the oldest.
 pub struct Session {
-    connection: ClearSession,
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("anchor", &self.shared.anchor)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the session's owner and those who watch it share.
+pub(crate) struct Shared {
+    /// `None` once the session is closed.
+    link: Mutex<Option<Link>>,
     anchor: AnchorDigest,
-    handle: u64,
-    /// Newer service info, handed over with the next request.
-    service_info: Option<Vec<u8>>,
+    changes: Arc<Changes>,
 }
 
 impl Session {
-    pub(crate) const fn new(connection: ClearSession, anchor: AnchorDigest, handle: u64) -> Self {
+    /// A session whose waits end when `client` is triggered.
+    pub(crate) fn new(link: Link, anchor: AnchorDigest, client: Cancel) -> Self {
+        Self::with_tick(link, anchor, client, TICK)
+    }
+
+    pub(crate) fn with_tick(
+        link: Link,
+        anchor: AnchorDigest,
+        client: Cancel,
+        tick: Duration,
+    ) -> Self {
         Self {
-            connection,
-            anchor,
-            handle,
-            service_info: None,
+            shared: Arc::new(Shared {
+                link: Mutex::new(Some(link)),
+                anchor,
+                changes: Arc::new(Changes::new(tick, client)),
+            }),
         }
     }
 
     /// What the trusted side is.
     ///
     /// # Errors
-    /// [`ClientError::Tee`], [`ClientError::Refused`]; so for every method here.
-    pub fn describe(&mut self) -> Result<Description, ClientError> {
-        describe(&mut self.connection)
+    /// [`ClientError::Tee`], [`ClientError::Refused`]; so for every method here. After
+    /// [`Self::close`] by another thread, [`ClientError::Cancelled`].
+    pub fn describe(&self) -> Result<Description, ClientError> {
+        self.shared
+            .with("asking what the trusted side is", Link::describe)
     }
 
     /// Builds a licence request: for the service's `/v1/license`.
@@ -46,51 +83,38 @@ impl Session {
     /// # Errors
     /// [`ClientError::Refused`] with `NoChallenge` when the last challenge is used up: fetch
     /// `/v1/service-info` and give it to [`Self::renew_challenge`]; [`ClientError::Input`].
-    pub fn license_request(&mut self, wanted: &LicenseWanted) -> Result<Vec<u8>, ClientError> {
-        let during = "building a licence request";
-        let capabilities = wanted
-            .capabilities
-            .to_bytes()
-            .map_err(|error| ClientError::Input {
-                during,
-                what: format!("capabilities: {error}"),
-            })?;
-        let init_data = wanted.init_data.iter();
-        let request = body::BuildRequest {
-            session: self.handle,
-            kind: if wanted.renew.is_some() {
-                RequestKind::Renew
-            } else {
-                RequestKind::Acquire
-            },
-            key_ids: List(wanted.key_ids.clone()),
-            init_data: List(
-                init_data
-                    .map(|item| body::InitData {
-                        system_id: item.system_id,
-                        data: Blob(&item.data),
-                    })
-                    .collect(),
-            ),
-            stored: false,
-            token: wanted.token.as_deref().map(Blob),
-            capabilities: Blob(&capabilities),
-            license: wanted.renew,
-            service_info: self.service_info.as_deref().map(Blob),
-        };
-        let message = self
-            .connection
-            .exchange(&request)
-            .map_err(ClientError::of_call(during))?;
-        let bytes = message.bytes.0.to_vec();
-        // Its challenge is used up; the next one comes with the answer.
-        self.service_info = None;
-        Ok(bytes)
+    pub fn license_request(&self, wanted: &LicenseWanted) -> Result<Vec<u8>, ClientError> {
+        self.shared.with("building a licence request", |link| {
+            let info = link.service_info.take();
+            let built = link.license_request(wanted, info.as_deref());
+            // Its challenge is used up only when a request was built.
+            if built.is_err() {
+                link.service_info = info;
+            }
+            built
+        })
+    }
+
+    /// As [`Self::license_request`], with the challenge of this service info, if any: no other thread
+    /// can use it up.
+    pub(crate) fn license_request_with(
+        &self,
+        wanted: &LicenseWanted,
+        info: Option<&[u8]>,
+    ) -> Result<Vec<u8>, ClientError> {
+        match info {
+            Some(_) => self.shared.with("building a licence request", |link| {
+                link.license_request(wanted, info)
+            }),
+            None => self.license_request(wanted),
+        }
     }
 
     /// Keeps a newer service info, whose challenge the next request will carry.
-    pub fn renew_challenge(&mut self, service_info: Vec<u8>) {
-        self.service_info = Some(service_info);
+    pub fn renew_challenge(&self, service_info: Vec<u8>) {
+        if let Some(link) = self.shared.link().as_mut() {
+            link.service_info = Some(service_info);
+        }
     }
 
     /// Takes the service's answer to a request of this session.
@@ -99,90 +123,57 @@ impl Session {
     /// [`ClientError::Denied`]; [`ClientError::Refused`] when the answer is cut, forged, another's, or
     /// demands what this device cannot do: no key is loaded then, and the right answer may still
     /// follow.
-    pub fn load_license(&mut self, answer: &[u8]) -> Result<License, ClientError> {
-        let during = "taking the licence";
-        let request = body::LoadAnswer {
-            session: self.handle,
-            answer: Blob(answer),
-        };
-        let loaded = self
-            .connection
-            .exchange(&request)
-            .map_err(ClientError::of_call(during))?;
-        match (loaded.license, loaded.denial) {
-            (Some(license), None) => known(during, License::from_wire(&license)),
-            (None, Some(denial)) => Err(ClientError::Denied(Denial::from_wire(&denial))),
-            _ => Err(ClientError::bad_answer(
-                during,
-                "neither licence nor denial, or both",
-            )),
-        }
+    pub fn load_license(&self, answer: &[u8]) -> Result<License, ClientError> {
+        self.shared
+            .change("taking the licence", |link| link.load_license(answer))
     }
 
     /// The licences of this session and the status of each key now.
     ///
     /// # Errors
     /// See [`Self::describe`].
-    pub fn statuses(&mut self) -> Result<Statuses, ClientError> {
-        let during = "asking for key statuses";
-        let request = body::Statuses {
-            session: self.handle,
-        };
-        let report = self
-            .connection
-            .exchange(&request)
-            .map_err(ClientError::of_call(during))?;
-        known(during, Statuses::from_wire(&report))
+    pub fn statuses(&self) -> Result<Statuses, ClientError> {
+        self.shared.look()
     }
 
     /// Erases a licence and its keys.
     ///
     /// # Errors
     /// [`ClientError::Refused`] with `UnknownLicense`.
-    pub fn remove_license(&mut self, license: &LicenseId) -> Result<(), ClientError> {
-        let request = body::RemoveLicense {
-            session: self.handle,
-            license: *license,
-        };
-        self.connection
-            .exchange(&request)
-            .map_err(ClientError::of_call("removing a licence"))
-            .map(|body::Empty {}| ())
+    pub fn remove_license(&self, license: &LicenseId) -> Result<(), ClientError> {
+        self.shared
+            .change("removing a licence", |link| link.remove_license(license))
     }
 
     /// Builds a time request: for the service's `/v1/time`.
     ///
     /// # Errors
     /// [`ClientError::Refused`] with `NoChallenge`, as for [`Self::license_request`].
-    pub fn time_request(&mut self) -> Result<Vec<u8>, ClientError> {
-        let request = body::BuildTimeRequest {
-            session: self.handle,
-            service_info: self.service_info.as_deref().map(Blob),
-        };
-        let message = self
-            .connection
-            .exchange(&request)
-            .map_err(ClientError::of_call("building a time request"))?;
-        let bytes = message.bytes.0.to_vec();
-        self.service_info = None;
-        Ok(bytes)
+    pub fn time_request(&self) -> Result<Vec<u8>, ClientError> {
+        self.shared.with("building a time request", |link| {
+            let info = link.service_info.take();
+            let built = link.time_request(info.as_deref());
+            if built.is_err() {
+                link.service_info = info;
+            }
+            built
+        })
+    }
+
+    /// As [`Self::time_request`], with the challenge of this service info.
+    pub(crate) fn time_request_with(&self, info: &[u8]) -> Result<Vec<u8>, ClientError> {
+        self.shared.with("building a time request", |link| {
+            link.time_request(Some(info))
+        })
     }
 
     /// Takes the service's time. It must arrive within 30 seconds of its request.
     ///
     /// # Errors
     /// [`ClientError::Denied`]; [`ClientError::Refused`], with `Late` for a late answer.
-    pub fn load_time_answer(&mut self, answer: &[u8]) -> Result<(), ClientError> {
-        let request = body::LoadTimeAnswer {
-            session: self.handle,
-            answer: Blob(answer),
-        };
-        let loaded = self
-            .connection
-            .exchange(&request)
-            .map_err(ClientError::of_call("taking the service's time"))?;
-        loaded.denial.map_or(Ok(()), |denial| {
-            Err(ClientError::Denied(Denial::from_wire(&denial)))
+    pub fn load_time_answer(&self, answer: &[u8]) -> Result<(), ClientError> {
+        self.shared.change("taking the service's time", |link| {
+            link.load_time_answer(answer)
         })
     }
 
@@ -190,8 +181,11 @@ impl Session {
     ///
     /// # Errors
     /// [`ClientError::Refused`] for a list that is older or not the anchor's.
-    pub fn load_revocation_list(&mut self, list: &[u8]) -> Result<(), ClientError> {
-        load_revocation_list(&mut self.connection, &self.anchor, list)
+    pub fn load_revocation_list(&self, list: &[u8]) -> Result<(), ClientError> {
+        let anchor = &self.shared.anchor;
+        self.shared.with("taking a revocation list", |link| {
+            link.load_revocation_list(anchor, list)
+        })
     }
 
     /// Decrypts samples of one track under one key where they stand: `data` holds them one behind the
@@ -200,79 +194,163 @@ impl Session {
     /// # Errors
     /// [`ClientError::Refused`], with `KeyNotUsable` when [`Self::statuses`] has the reasons;
     /// `data` is then unchanged.
-    pub fn decrypt(&mut self, call: &DecryptCall<'_>, data: &mut [u8]) -> Result<(), ClientError> {
-        let during = "decrypting";
-        let (iv_size, constant_iv) = match &call.protection.iv {
-            IvSource::PerSample { size } => (*size, None),
-            IvSource::Constant(iv) => (0, Some(Blob(iv.as_slice()))),
-            IvSource::None => {
-                let what = "the samples are not protected".to_owned();
-                return Err(ClientError::Input { during, what });
+    pub fn decrypt(&self, call: &DecryptCall<'_>, data: &mut [u8]) -> Result<(), ClientError> {
+        self.shared.with("decrypting", |link| {
+            let sequence = link.decrypt(call, data)?;
+            if self.shared.changes.is_news(sequence) {
+                // What was decrypted is good; the next look will say what this one could not.
+                let _ = self.shared.look_with(link);
             }
-        };
-        let expected = data.len();
-        let request = body::Decrypt {
-            session: self.handle,
-            key_id: call.key_id,
-            license: call.license,
-            track_type: call.track_type.code(),
-            scheme: scheme_code(call.protection.scheme),
-            iv_size,
-            constant_iv,
-            crypt_blocks: call.protection.pattern.crypt,
-            skip_blocks: call.protection.pattern.skip,
-            duration_ms: call.duration_ms,
-            width: call.picture.map(|picture| picture.width.into()),
-            height: call.picture.map(|picture| picture.height.into()),
-            samples: Blob(call.samples.samples()),
-            subsamples: Blob(call.samples.subsamples()),
-        };
-        let answer = self
-            .connection
-            .decrypt(&request, Media::InPlace(data))
-            .map_err(ClientError::of_call(during))?;
-        // Anything else would leave part of the samples protected and call them clear.
-        if usize::try_from(answer.bytes) == Ok(expected) {
             Ok(())
-        } else {
-            Err(ClientError::bad_answer(
-                during,
-                "another number of bytes than was sent",
-            ))
-        }
+        })
     }
 
-    /// Closes the session, which erases its keys, and gives its connection back.
+    /// Memory of `len` bytes that the trusted side sees as well, for media; `None` where there is none
+    /// to be had, and media is then copied.
+    ///
+    /// # Errors
+    /// See [`keybearer_tee::TeeSession::shared_memory`].
+    pub fn shared_memory(&self, len: usize) -> Result<Option<Box<dyn SharedMemory>>, ClientError> {
+        self.shared
+            .with("sharing memory", |link| link.shared_memory(len))
+    }
+
+    /// A handle that waits for this session's keys without keeping it open.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        let (shared, changes) = (Arc::downgrade(&self.shared), &self.shared.changes);
+        Watch::new(shared, Arc::clone(changes))
+    }
+
+    /// See [`Watch::subscribe`].
+    ///
+    /// # Errors
+    /// See [`Self::describe`].
+    pub fn subscribe(&self) -> Result<StatusEvents, ClientError> {
+        self.watch().subscribe()
+    }
+
+    /// See [`Watch::wait_usable`].
+    ///
+    /// # Errors
+    /// See there.
+    pub fn wait_usable(
+        &self,
+        key_ids: &[KeyId],
+        timeout: Option<Duration>,
+        cancel: &Cancel,
+    ) -> Result<(), ClientError> {
+        self.watch().wait_usable(key_ids, timeout, cancel)
+    }
+
+    /// Closes the session, which erases its keys, and gives its connection back. Whoever waits for its
+    /// keys is told.
     ///
     /// # Errors
     /// See [`Self::describe`]. The keys are gone in any case.
-    pub fn close(mut self) -> Result<Device, ClientError> {
-        let request = body::CloseSession {
-            session: self.handle,
-        };
-        self.connection
-            .exchange(&request)
-            .map_err(ClientError::of_call("closing the session"))?;
-        Ok(Device::from_connection(self.connection))
+    pub fn close(self) -> Result<Device, ClientError> {
+        self.shared.changes.close();
+        let link = self.shared.link().take();
+        let link = link.ok_or(closed("closing the session"))?;
+        Ok(Device::from_connection(link.close()?))
+    }
+
+    /// Goes on over another connection, on which the trusted side holds nothing for this session yet.
+    pub(crate) fn replace(&self, link: Link) -> Result<(), ClientError> {
+        let mut current = self.shared.link();
+        let current = current.as_mut().ok_or(closed("opening the session anew"))?;
+        *current = link;
+        self.shared.changes.saw(None);
+        Ok(())
+    }
+
+    pub(crate) fn anchor(&self) -> &AnchorDigest {
+        &self.shared.anchor
     }
 }
 
-/// One batch of samples to decrypt. Nothing of it is trusted: a wrong statement is refused, or gives
-/// other bytes than the right ones, never more than the licence allows.
-#[derive(Clone, Copy, Debug)]
-pub struct DecryptCall<'a> {
-    /// Key id.
-    pub key_id: KeyId,
-    /// Licence to use; `None`: the newest in which the key is usable.
-    pub license: Option<LicenseId>,
-    /// What the track is.
-    pub track_type: TrackType,
-    /// How the samples are protected.
-    pub protection: &'a Protection,
-    /// Milliseconds of media; at most [`keybearer_wire::limits::MAX_MEDIA_DURATION_MS`].
-    pub duration_ms: u32,
-    /// Picture size as the container states it.
-    pub picture: Option<PictureSize>,
-    /// Sizes, IVs and subsamples.
-    pub samples: &'a SampleTableBuilder,
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.shared.changes.close();
+        // A thread that is at the connection right now closes it when it is done, moments later.
+        if let Ok(mut link) = self.shared.link.try_lock() {
+            link.take();
+        }
+    }
 }
+
+const fn closed(during: &'static str) -> ClientError {
+    ClientError::Cancelled {
+        during,
+        why: Ended::Session,
+    }
+}
+
+impl Shared {
+    fn link(&self) -> std::sync::MutexGuard<'_, Option<Link>> {
+        // A caller that panicked left at most a call unmade: each builds its own request.
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a call over the connection.
+    fn with<T>(
+        &self,
+        during: &'static str,
+        call: impl FnOnce(&mut Link) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        let mut link = self.link();
+        let link = link.as_mut().ok_or(closed(during))?;
+        let result = call(link);
+        if result.as_ref().is_err_and(has_lost_keys) {
+            self.changes.saw(None);
+        }
+        result
+    }
+
+    /// Runs a call that may change statuses, and looks at them before and after if anybody would like
+    /// to know.
+    fn change<T>(
+        &self,
+        during: &'static str,
+        call: impl FnOnce(&mut Link) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        self.with(during, |link| {
+            if !self.changes.is_observed() {
+                return call(link);
+            }
+            self.look_with(link)?;
+            let result = call(link);
+            if result.is_ok() {
+                // The call has done what it should; the next look will say what this one could not.
+                let _ = self.look_with(link);
+            }
+            result
+        })
+    }
+
+    /// Asks for all statuses and tells those who wait what has changed.
+    pub(crate) fn look(&self) -> Result<Statuses, ClientError> {
+        self.with("asking for key statuses", |link| self.look_with(link))
+    }
+
+    fn look_with(&self, link: &mut Link) -> Result<Statuses, ClientError> {
+        let statuses = link.statuses()?;
+        self.changes.saw(Some(&statuses));
+        Ok(statuses)
+    }
+}
+
+/// Whether an error says that the trusted side holds nothing for the session any more.
+fn has_lost_keys(error: &ClientError) -> bool {
+    let gone = matches!(
+        error,
+        ClientError::Refused {
+            status: Status::UnknownSession,
+            ..
+        }
+    );
+    gone || error.is_dead()
+}
+
+#[cfg(test)]
+mod tests;

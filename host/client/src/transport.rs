@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Cancel;
+
 /// What an exchange does at the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -26,6 +28,9 @@ pub struct HttpRequest<'a> {
     pub limit: usize,
     /// Longest time for the whole exchange, from resolving the name to the last byte.
     pub timeout: Duration,
+    /// Ends the exchange at once when triggered, wherever it stands, with
+    /// [`TransportError::Cancelled`].
+    pub cancel: &'a Cancel,
 }
 
 /// What came back, whatever its status.
@@ -86,7 +91,13 @@ pub enum TransportError {
         /// The TLS library's words.
         reason: String,
     },
-    /// What came back is not HTTP.
+    /// The caller ended the exchange.
+    #[error("the exchange with {url} was cancelled")]
+    Cancelled {
+        /// The resource.
+        url: String,
+    },
+    /// What came back is not HTTP, or not of the form asked for.
     #[error("{url} does not speak HTTP as expected: {reason}")]
     Protocol {
         /// The resource.
@@ -118,7 +129,10 @@ impl TransportError {
             Self::Connect { .. } | Self::Timeout { .. } | Self::Cut { .. } => true,
             // 408 Request Timeout, 429 Too Many Requests, 502 to 504: a proxy or an overloaded service.
             Self::Answer { status, .. } => matches!(status, 408 | 429 | 502 | 503 | 504),
-            Self::TooLarge { .. } | Self::Tls { .. } | Self::Protocol { .. } => false,
+            Self::TooLarge { .. }
+            | Self::Tls { .. }
+            | Self::Protocol { .. }
+            | Self::Cancelled { .. } => false,
         }
     }
 
@@ -131,7 +145,7 @@ impl TransportError {
             | Self::Protocol { reason, .. } => Some(reason),
             Self::Timeout { what, .. } => Some(what),
             Self::Answer { message, .. } => Some(message),
-            Self::TooLarge { .. } => None,
+            Self::TooLarge { .. } | Self::Cancelled { .. } => None,
         }
     }
 

@@ -8,7 +8,7 @@ use keybearer_tests::service::MODEL;
 use crate::Setting;
 
 /// How many bytes the messages of one licence exchange have on the wire.
-fn lengths(setting: &Setting, session: &mut Session) -> (usize, usize) {
+fn lengths(setting: &Setting, session: &Session) -> (usize, usize) {
     setting.proxy.forget();
     let request = setting.request(session);
     let answer = post::license(&setting.proxy.url(), &request).unwrap();
@@ -21,11 +21,11 @@ fn lengths(setting: &Setting, session: &mut Session) -> (usize, usize) {
 #[test]
 fn a_response_cut_at_any_byte_is_an_error_and_the_same_request_brings_it_whole() {
     let setting = Setting::provisioned();
-    let mut session = setting.client.open_session().unwrap();
-    let (_, length) = lengths(&setting, &mut session);
+    let session = setting.client.open_session().unwrap();
+    let (_, length) = lengths(&setting, &session);
     let before = setting.licenses();
     // One request serves for all offsets: the service answers it the same way each time.
-    let request = setting.request(&mut session);
+    let request = setting.request(&session);
     for cut in 0..length {
         setting.proxy.arm(Fault::CutResponse(cut));
         let error = post::license(&setting.proxy.url(), &request).unwrap_err();
@@ -47,10 +47,10 @@ fn a_response_cut_at_any_byte_is_an_error_and_the_same_request_brings_it_whole()
 #[test]
 fn a_request_cut_at_any_byte_is_refused_and_not_counted() {
     let setting = Setting::provisioned();
-    let mut session = setting.client.open_session().unwrap();
-    let (length, _) = lengths(&setting, &mut session);
+    let session = setting.client.open_session().unwrap();
+    let (length, _) = lengths(&setting, &session);
     let before = setting.licenses();
-    let request = setting.request(&mut session);
+    let request = setting.request(&session);
     for cut in 0..length {
         setting.proxy.arm(Fault::CutRequest(cut));
         assert!(
@@ -176,7 +176,7 @@ fn provisioning_cut_at_any_byte_is_an_error_and_uses_its_token_once() {
 #[test]
 fn a_time_answer_cut_at_any_byte_is_an_error_and_brings_no_time() {
     let setting = Setting::provisioned();
-    let mut session = setting.client.open_session().unwrap();
+    let session = setting.client.open_session().unwrap();
     let request = session.time_request().unwrap();
     let ask = |url: &str| post::time(url, &request);
     let (first, last) = cut_answers(&setting, "time", ask);
@@ -185,7 +185,7 @@ fn a_time_answer_cut_at_any_byte_is_an_error_and_brings_no_time() {
     cut_requests(&setting, "time", ask, length);
 
     // A fresh one: an answer counts for half a minute, and the cuts may have taken longer.
-    let mut session = setting.client.open_session().unwrap();
+    let session = setting.client.open_session().unwrap();
     let request = session.time_request().unwrap();
     let answer = post::time(&setting.proxy.url(), &request).unwrap();
     for cut in 0..answer.len() {
@@ -203,8 +203,8 @@ fn a_time_answer_cut_at_any_byte_is_an_error_and_brings_no_time() {
 #[test]
 fn an_answer_altered_at_any_byte_is_refused() {
     let setting = Setting::provisioned();
-    let mut session = setting.client.open_session().unwrap();
-    let request = setting.request(&mut session);
+    let session = setting.client.open_session().unwrap();
+    let request = setting.request(&session);
     let answer = post::license(&setting.proxy.url(), &request).unwrap();
     for place in 0..answer.len() {
         let mut altered = answer.clone();

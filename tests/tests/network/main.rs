@@ -73,7 +73,7 @@ impl Setting {
     }
 
     /// A fresh request for one key of the samples.
-    fn request(&self, session: &mut Session) -> Vec<u8> {
+    fn request(&self, session: &Session) -> Vec<u8> {
         session.renew_challenge(post::service_info(&self.service.server().url()).unwrap());
         let wanted = LicenseWanted {
             key_ids: vec![self.samples[0].tracks[0].kid],
@@ -86,7 +86,7 @@ impl Setting {
 #[test]
 fn stalls_end_at_the_deadline() {
     let setting = Setting::provisioned();
-    let mut session = setting.client.open_session().unwrap();
+    let session = setting.client.open_session().unwrap();
     let wanted = LicenseWanted {
         key_ids: vec![setting.samples[0].tracks[0].kid],
         ..LicenseWanted::default()
@@ -97,7 +97,7 @@ fn stalls_end_at_the_deadline() {
     ] {
         setting.proxy.arm(fault.clone());
         let begin = Instant::now();
-        let error = setting.client.acquire(&mut session, &wanted).unwrap_err();
+        let error = setting.client.acquire(&session, &wanted).unwrap_err();
         assert!(
             matches!(error, ClientError::Http { .. }),
             "{fault:?}: {error}"
@@ -112,7 +112,7 @@ fn stalls_end_at_the_deadline() {
     assert_eq!(
         setting
             .client
-            .acquire(&mut session, &wanted)
+            .acquire(&session, &wanted)
             .unwrap()
             .keys
             .len(),

@@ -58,7 +58,7 @@ fn every_recorded_answer_is_refused_when_it_comes_again() {
     );
     let mut replayed = 0;
     for old in &recorded {
-        let mut session = {
+        let session = {
             setting.proxy.arm(Fault::None);
             setting.client.open_session().unwrap()
         };
@@ -67,7 +67,7 @@ fn every_recorded_answer_is_refused_when_it_comes_again() {
             key_ids: vec![setting.samples[0].tracks[0].kid],
             ..LicenseWanted::default()
         };
-        let error = setting.client.acquire(&mut session, &wanted).unwrap_err();
+        let error = setting.client.acquire(&session, &wanted).unwrap_err();
         assert!(
             matches!(
                 error,

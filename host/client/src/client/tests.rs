@@ -12,7 +12,8 @@ use keybearer_wire::limits::MAX_REQUEST;
 use keybearer_wire::{Command, encode_answer, encode_status};
 
 use super::*;
-use crate::MockTransport;
+use crate::{LicenseWanted, MockTransport};
+use keybearer_license::DenialReason;
 
 /// A backend whose connections were made beforehand.
 struct Prepared(Mutex<Vec<Box<dyn TeeSession>>>);
@@ -175,10 +176,8 @@ fn a_licence_is_asked_for_once_and_loaded() {
             ("/v1/license", ok(b"answer")),
         ]),
     );
-    let mut session = client.open_session().unwrap();
-    let license = client
-        .acquire(&mut session, &LicenseWanted::default())
-        .unwrap();
+    let session = client.open_session().unwrap();
+    let license = client.acquire(&session, &LicenseWanted::default()).unwrap();
     assert_eq!(license.id, [9; 16]);
     let requests = requests.lock().unwrap();
     let taken = body::LoadAnswer::decode(&requests[2], MAX_REQUEST).unwrap();
@@ -203,10 +202,8 @@ fn a_used_up_challenge_is_fetched_anew_and_the_request_made_again() {
             .into_iter()
             .flatten();
         let (client, requests) = client(steps.collect(), network(exchanges));
-        let mut session = client.open_session().unwrap();
-        client
-            .acquire(&mut session, &LicenseWanted::default())
-            .unwrap();
+        let session = client.open_session().unwrap();
+        client.acquire(&session, &LicenseWanted::default()).unwrap();
         let requests = requests.lock().unwrap();
         assert_eq!(
             info_of(&requests[requests.len() - 2]),
@@ -227,12 +224,8 @@ fn a_service_with_a_new_certificate_is_asked_again() {
             ("/v1/license", ok(b"answer")),
         ]),
     );
-    let mut session = client.open_session().unwrap();
-    assert!(
-        client
-            .acquire(&mut session, &LicenseWanted::default())
-            .is_ok()
-    );
+    let session = client.open_session().unwrap();
+    assert!(client.acquire(&session, &LicenseWanted::default()).is_ok());
 }
 
 /// A service that always calls the challenge expired must not be asked for ever.
@@ -248,9 +241,9 @@ fn the_request_is_made_anew_once_only() {
             ("/v1/license", ok(b"denial")),
         ]),
     );
-    let mut session = client.open_session().unwrap();
+    let session = client.open_session().unwrap();
     let denied = client
-        .acquire(&mut session, &LicenseWanted::default())
+        .acquire(&session, &LicenseWanted::default())
         .unwrap_err();
     assert!(matches!(denied, ClientError::Denied(_)), "{denied}");
 }
@@ -264,9 +257,9 @@ fn other_denials_are_final_and_say_why() {
             ("/v1/license", ok(b"denial")),
         ]),
     );
-    let mut session = client.open_session().unwrap();
+    let session = client.open_session().unwrap();
     let denied = client
-        .acquire(&mut session, &LicenseWanted::default())
+        .acquire(&session, &LicenseWanted::default())
         .unwrap_err();
     assert!(
         denied.to_string().contains("does not know the key"),
@@ -291,10 +284,8 @@ fn a_missing_revocation_list_is_fetched_and_the_same_answer_loaded() {
             ("/v1/revocation-list", ok(b"list")),
         ]),
     );
-    let mut session = client.open_session().unwrap();
-    client
-        .acquire(&mut session, &LicenseWanted::default())
-        .unwrap();
+    let session = client.open_session().unwrap();
+    client.acquire(&session, &LicenseWanted::default()).unwrap();
     let requests = requests.lock().unwrap();
     assert_eq!(
         requests[2], requests[4],
@@ -316,9 +307,9 @@ fn when_the_trusted_side_dies_nothing_is_sent_again() {
             ("/v1/license", ok(b"answer")),
         ]),
     );
-    let mut session = client.open_session().unwrap();
+    let session = client.open_session().unwrap();
     let error = client
-        .acquire(&mut session, &LicenseWanted::default())
+        .acquire(&session, &LicenseWanted::default())
         .unwrap_err();
     assert!(error.is_dead(), "{error}");
     assert!(error.to_string().contains("connect again"), "{error}");
@@ -397,9 +388,9 @@ fn an_answer_with_licence_and_denial_or_neither_is_refused() {
             ("/v1/license", ok(b"answer")),
         ]),
     );
-    let mut session = client.open_session().unwrap();
+    let session = client.open_session().unwrap();
     let error = client
-        .acquire(&mut session, &LicenseWanted::default())
+        .acquire(&session, &LicenseWanted::default())
         .unwrap_err();
     assert!(
         matches!(
@@ -477,8 +468,8 @@ fn an_overloaded_service_is_asked_again_within_the_policy() {
             first_pause: Duration::ZERO,
             deadline: Duration::from_secs(20),
         });
-        let mut session = client.open_session().unwrap();
-        let result = client.acquire(&mut session, &LicenseWanted::default());
+        let session = client.open_session().unwrap();
+        let result = client.acquire(&session, &LicenseWanted::default());
         assert_eq!(requests.lock().unwrap().len(), 1 + 2 * times);
         result
     };

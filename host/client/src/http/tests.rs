@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::*;
+use crate::Cancel;
 
 /// Largest answer in these tests.
 const LIMIT: usize = 1000;
@@ -70,6 +71,7 @@ fn attempt(
         body,
         limit: LIMIT,
         timeout,
+        cancel: &Cancel::new(),
     })
 }
 
@@ -266,6 +268,7 @@ fn no_proxy_stands_between_this_machine_and_itself() {
         body: &[],
         limit: LIMIT,
         timeout: Duration::from_secs(5),
+        cancel: &Cancel::new(),
     };
     assert_eq!(transport.exchange(&request).unwrap().body, b"sealed");
     for host in [
@@ -299,6 +302,7 @@ fn an_error_on_the_way_through_a_proxy_names_it_without_its_password() {
         body: &[],
         limit: LIMIT,
         timeout: Duration::from_secs(5),
+        cancel: &Cancel::new(),
     };
     let error = transport.exchange(&request).unwrap_err().to_string();
     assert!(error.contains("through proxy 127.0.0.1:9"), "{error}");

@@ -184,8 +184,8 @@ fn play(
     Vec<PathBuf>,
 ) {
     let dir = tempfile::tempdir().unwrap();
-    let mut session = client.open_session().unwrap();
-    let mut decryptor = Licensed::new(client, &mut session, Some(b"grant".to_vec())).unwrap();
+    let session = client.open_session().unwrap();
+    let mut decryptor = Licensed::new(client, &session, Some(b"grant".to_vec())).unwrap();
     let output = dir.path().join("out.mp4");
     let result = decrypt_file(Path::new(FILE), &output, &mut decryptor, &mut |_| ());
     let left = std::fs::read_dir(dir.path())
@@ -355,8 +355,8 @@ fn a_sample_that_lasts_too_long_is_named_with_its_track_and_durations() {
     let mdhd = file.windows(4).position(|word| word == b"mdhd").unwrap();
     let timescale = file[mdhd + 16..].first_chunk_mut::<4>().unwrap();
     *timescale = (u32::from_be_bytes(*timescale) / 100).to_be_bytes();
-    let mut session = client.open_session().unwrap();
-    let mut decryptor = Licensed::new(&client, &mut session, None).unwrap();
+    let session = client.open_session().unwrap();
+    let mut decryptor = Licensed::new(&client, &session, None).unwrap();
     let result = crate::decrypt_stream(&file[..], std::io::sink(), &mut decryptor, &mut |_| ());
     let Err(PlaybackError::Decryptor(error)) = result else {
         panic!("{result:?}")

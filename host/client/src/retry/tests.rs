@@ -14,7 +14,7 @@ const QUICK: RetryPolicy = RetryPolicy {
     deadline: Duration::from_secs(5),
 };
 
-fn request(body: &[u8]) -> HttpRequest<'_> {
+fn request<'a>(body: &'a [u8], cancel: &'a Cancel) -> HttpRequest<'a> {
     let url = "http://service/v1/license";
     HttpRequest {
         method: Method::Post,
@@ -22,6 +22,7 @@ fn request(body: &[u8]) -> HttpRequest<'_> {
         body,
         limit: 10,
         timeout: Duration::ZERO,
+        cancel,
     }
 }
 
@@ -74,7 +75,10 @@ fn run(
     errors: Vec<TransportError>,
 ) -> (Result<Vec<u8>, TransportError>, Sent) {
     let (transport, sent) = failing(errors);
-    let result = policy.run(&transport, request(b"sealed"), |response| Ok(response.body));
+    let cancel = Cancel::new();
+    let budget = policy.begin(&cancel);
+    let sealed = request(b"sealed", &cancel);
+    let result = budget.run(&transport, sealed, |response| Ok(response.body));
     let sent = sent.lock().unwrap().clone();
     (result, sent)
 }
@@ -119,7 +123,9 @@ fn the_services_own_error_is_tried_again_only_when_it_may_pass() {
             body: Vec::new(),
         })
     });
-    let refused = QUICK.run(&transport, request(b""), |response| {
+    let cancel = Cancel::new();
+    let budget = QUICK.begin(&cancel);
+    let refused = budget.run(&transport, request(b"", &cancel), |response| {
         let (url, code, message) = (String::new(), None, String::new());
         let status = response.status;
         Err(TransportError::Answer {

@@ -73,8 +73,8 @@ fn lost_answers_are_asked_for_again_and_counted_once() {
         .with_transport(transport)
         .with_retry(QUICK);
     client.provision(&world.token(), MODEL).unwrap();
-    let mut session = client.open_session().unwrap();
-    world.play(&client, &mut session, &sample.file).unwrap();
+    let session = client.open_session().unwrap();
+    world.play(&client, &session, &sample.file).unwrap();
     assert_eq!(media(&world.output()), media(&sample_path(&sample.clear)));
     // Service info twice, provision and licence once, three attempts each.
     assert_eq!(exchanges.load(Ordering::Relaxed), 12);
@@ -163,8 +163,8 @@ fn a_replayed_answer_opens_nothing() {
         .new_device("device")
         .with_transport(transport)
         .with_retry(QUICK);
-    let mut first = client.open_session().unwrap();
-    client.acquire(&mut first, &wanted(&sample)).unwrap();
+    let first = client.open_session().unwrap();
+    client.acquire(&first, &wanted(&sample)).unwrap();
     let error = world.refused(&client, &sample.file);
     assert!(
         matches!(
@@ -207,12 +207,12 @@ fn a_service_that_goes_down_does_not_end_a_play_that_has_its_keys() {
     let sample = sample_file("cens-both.mp4");
     world.serve(&sample);
     let client = world.device("device").with_retry(QUICK);
-    let mut session = client.open_session().unwrap();
-    client.acquire(&mut session, &wanted(&sample)).unwrap();
+    let session = client.open_session().unwrap();
+    client.acquire(&session, &wanted(&sample)).unwrap();
     let output = world.output();
     let World { server, folder } = world;
     server.shutdown().unwrap();
-    let mut decryptor = keybearer_client::Licensed::new(&client, &mut session, None).unwrap();
+    let mut decryptor = keybearer_client::Licensed::new(&client, &session, None).unwrap();
     let input = sample_path(&sample.file);
     let played: Result<_, PlaybackError<_>> =
         keybearer_client::decrypt_file(&input, &output, &mut decryptor, &mut |_| ());

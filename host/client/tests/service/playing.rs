@@ -13,8 +13,8 @@ fn every_sample_file_is_licensed_and_decrypted_to_its_clear_counterpart() {
     let mut played = 0;
     for sample in sample_files().iter().filter(|sample| !sample.rotation) {
         world.serve(sample);
-        let mut session = client.open_session().unwrap();
-        let summary = world.play(&client, &mut session, &sample.file).unwrap();
+        let session = client.open_session().unwrap();
+        let summary = world.play(&client, &session, &sample.file).unwrap();
         assert_eq!(summary.key_ids.len(), sample.keys.len(), "{}", sample.file);
         assert_eq!(
             media(&world.output()),
@@ -72,8 +72,8 @@ fn a_certificate_outlives_the_program() {
     world.serve(&sample);
     drop(world.device("device"));
     let client = world.new_device("device");
-    let mut session = client.open_session().unwrap();
-    assert!(world.play(&client, &mut session, &sample.file).is_ok());
+    let session = client.open_session().unwrap();
+    assert!(world.play(&client, &session, &sample.file).is_ok());
 }
 
 #[test]
@@ -82,9 +82,9 @@ fn a_licence_brings_statuses_and_trusted_time() {
     let client = world.device("device");
     let sample = sample_file("cenc-both.mp4");
     world.serve(&sample);
-    let mut session = client.open_session().unwrap();
+    let session = client.open_session().unwrap();
     assert!(session.statuses().unwrap().licenses.is_empty());
-    let license = client.acquire(&mut session, &wanted(&sample)).unwrap();
+    let license = client.acquire(&session, &wanted(&sample)).unwrap();
     assert_eq!((license.sequence, license.keys.len()), (1, 2));
 
     let statuses = session.statuses().unwrap();
@@ -114,8 +114,8 @@ fn a_licence_brings_statuses_and_trusted_time() {
 fn time_alone_can_be_fetched() {
     let world = World::new();
     let client = world.device("device");
-    let mut session = client.open_session().unwrap();
-    client.sync_time(&mut session).unwrap();
+    let session = client.open_session().unwrap();
+    client.sync_time(&session).unwrap();
     assert!(session.statuses().unwrap().time.is_some());
 }
 
@@ -126,9 +126,9 @@ fn keys_that_are_held_are_not_asked_for_again() {
     let client = world.device("device");
     let sample = sample_file("cens-video.mp4");
     world.serve(&sample);
-    let mut session = client.open_session().unwrap();
+    let session = client.open_session().unwrap();
     for _ in 0..3 {
-        world.play(&client, &mut session, &sample.file).unwrap();
+        world.play(&client, &session, &sample.file).unwrap();
     }
     assert_eq!(world.server.registry().totals().unwrap().licenses, 1);
 }
@@ -144,9 +144,9 @@ fn sessions_in_many_threads_do_not_disturb_each_other() {
         for thread in 0..8 {
             let (client, sample, clear, world) = (&client, &sample, &clear, &world);
             scope.spawn(move || {
-                let mut session = client.open_session().unwrap();
+                let session = client.open_session().unwrap();
                 let mut decryptor =
-                    keybearer_client::Licensed::new(client, &mut session, None).unwrap();
+                    keybearer_client::Licensed::new(client, &session, None).unwrap();
                 let output = world.folder.path().join(format!("clear-{thread}.mp4"));
                 let input = sample_path(&sample.file);
                 keybearer_client::decrypt_file(&input, &output, &mut decryptor, &mut |_| ())
@@ -167,8 +167,8 @@ fn a_file_with_rotating_keys_is_refused_by_name() {
         .into_iter()
         .find(|sample| sample.rotation)
         .unwrap();
-    let mut session = client.open_session().unwrap();
-    let refused = world.play(&client, &mut session, &sample.file).unwrap_err();
+    let session = client.open_session().unwrap();
+    let refused = world.play(&client, &session, &sample.file).unwrap_err();
     assert!(
         matches!(
             refused,
@@ -194,8 +194,8 @@ fn a_file_whose_tracks_belong_to_two_contents_is_played_with_two_licences() {
     second.id = "second".into();
     world.put(first);
     world.put(second);
-    let mut session = client.open_session().unwrap();
-    world.play(&client, &mut session, &sample.file).unwrap();
+    let session = client.open_session().unwrap();
+    world.play(&client, &session, &sample.file).unwrap();
     assert_eq!(media(&world.output()), media(&sample_path(&sample.clear)));
     assert_eq!(session.statuses().unwrap().licenses.len(), 2);
 }

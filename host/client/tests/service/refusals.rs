@@ -177,14 +177,12 @@ fn a_licence_that_has_ended_is_explained() {
     let (world, client) = changed("cenc-video.mp4", |spec| {
         spec.timing.license_seconds = NonZeroU32::new(1);
     });
-    let mut session = client.open_session().unwrap();
+    let session = client.open_session().unwrap();
     client
-        .acquire(&mut session, &wanted(&sample_file("cenc-video.mp4")))
+        .acquire(&session, &wanted(&sample_file("cenc-video.mp4")))
         .unwrap();
     std::thread::sleep(std::time::Duration::from_millis(2500));
-    let refused = world
-        .play(&client, &mut session, "cenc-video.mp4")
-        .unwrap_err();
+    let refused = world.play(&client, &session, "cenc-video.mp4").unwrap_err();
     let PlaybackError::Decryptor(ClientError::KeyNotUsable {
         status, reasons, ..
     }) = &refused
@@ -206,12 +204,12 @@ fn a_licence_serves_one_device_one_session_and_one_request() {
     let sample = sample_file("cenc-video.mp4");
     world.serve(&sample);
     let [one, two] = ["one", "two"].map(|name| world.device(name));
-    let mut session = one.open_session().unwrap();
+    let session = one.open_session().unwrap();
     let request = session.license_request(&wanted(&sample)).unwrap();
     let answer = world.post("/v1/license", &request).body;
 
     let foreign = |client: &Client, ask: bool| {
-        let mut session = client.open_session().unwrap();
+        let session = client.open_session().unwrap();
         if ask {
             session.license_request(&wanted(&sample)).unwrap();
         }
@@ -238,7 +236,7 @@ fn a_damaged_answer_is_refused_and_the_right_one_still_loads() {
     let sample = sample_file("cenc-video.mp4");
     world.serve(&sample);
     let client = world.device("device");
-    let mut session = client.open_session().unwrap();
+    let session = client.open_session().unwrap();
     let request = session.license_request(&wanted(&sample)).unwrap();
     let answer = world.post("/v1/license", &request).body;
     for at in (0..answer.len()).step_by(7) {
@@ -255,7 +253,7 @@ fn a_damaged_answer_is_refused_and_the_right_one_still_loads() {
 fn more_than_an_interface_takes_is_refused_before_it_is_sent() {
     let world = World::new();
     let client = world.device("device");
-    let mut session = client.open_session().unwrap();
+    let session = client.open_session().unwrap();
     let mut too_many = wanted(&sample_file("cenc-video.mp4"));
     too_many.key_ids = (0..65).map(|n: u8| [n; 16]).collect();
     let error = session.license_request(&too_many).unwrap_err();

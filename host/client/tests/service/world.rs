@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use keybearer_backend::{BackendChoice, BackendOptions, detect};
 use keybearer_client::{
-    AnchorDigest, Client, ClientError, HttpRequest, HttpResponse, HttpTransport, KeyId,
+    AnchorDigest, Cancel, Client, ClientError, HttpRequest, HttpResponse, HttpTransport, KeyId,
     LicenseWanted, Licensed, Method, PlaybackError, ProvisionToken, RetryPolicy, Session, Summary,
     Transport, decrypt_file,
 };
@@ -205,7 +205,7 @@ impl World {
     pub(crate) fn play(
         &self,
         client: &Client,
-        session: &mut Session,
+        session: &Session,
         file: &str,
     ) -> Result<Summary, PlaybackError<ClientError>> {
         let mut decryptor = Licensed::new(client, session, None).unwrap();
@@ -219,8 +219,8 @@ impl World {
 
     /// Plays in a new session, expects a refusal and that it leaves no file.
     pub(crate) fn refused(&self, client: &Client, file: &str) -> ClientError {
-        let mut session = client.open_session().unwrap();
-        match self.play(client, &mut session, file) {
+        let session = client.open_session().unwrap();
+        match self.play(client, &session, file) {
             Err(PlaybackError::Decryptor(error)) => {
                 assert_eq!(self.left(), Vec::<PathBuf>::new(), "{error}");
                 error
@@ -239,6 +239,7 @@ impl World {
             body,
             limit: 1 << 20,
             timeout,
+            cancel: &Cancel::new(),
         };
         HttpTransport::new().exchange(&request).unwrap()
     }
