@@ -1,17 +1,30 @@
-//! HTTP/1.1 over `ureq`.
+//! HTTP/1.1 over `ureq`, on sockets whose every wait ends when the exchange is cancelled.
+
+mod interrupt;
+mod resolve;
+mod socket;
 
 use std::io::{self, Read};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ureq::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
-use ureq::http::{Response, Uri};
+use ureq::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use ureq::http::{HeaderMap, Response, Uri};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
 use ureq::{Agent, Proxy};
+
+use self::interrupt::interruptible;
+use self::resolve::Resolver;
+use self::socket::TcpConnector;
 
 use crate::{HttpRequest, HttpResponse, Method, Transport, TransportError};
 
 /// Media type of COSE messages (RFC 9052 section 11).
 const COSE: &str = "application/cose";
+/// Media types of an answer: COSE, or several of its messages one behind the other (RFC 8742).
+const ANSWERS: [&str; 2] = [COSE, "application/cbor-seq"];
+/// The encoding of a body that has none (RFC 9110 section 8.4.1).
+const IDENTITY: &str = "identity";
 /// Longest wait for a connection; a service that is down shall not use up the whole time.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Most bytes of response headers.
@@ -73,6 +86,7 @@ impl HttpTransport {
             Method::Get => agent
                 .get(request.url)
                 .header(ACCEPT, COSE)
+                .header(ACCEPT_ENCODING, IDENTITY)
                 .config()
                 .timeout_global(Some(request.timeout))
                 .build()
@@ -80,6 +94,7 @@ impl HttpTransport {
             Method::Post => agent
                 .post(request.url)
                 .header(ACCEPT, COSE)
+                .header(ACCEPT_ENCODING, IDENTITY)
                 .header(CONTENT_TYPE, COSE)
                 .config()
                 .timeout_global(Some(request.timeout))
@@ -90,15 +105,19 @@ impl HttpTransport {
 }
 
 fn agent(proxy: Option<Proxy>) -> Agent {
-    Agent::config_builder()
+    let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .max_response_header_size(MAX_HEADERS)
         .timeout_connect(Some(CONNECT))
         .user_agent(concat!("keybearer/", env!("CARGO_PKG_VERSION")))
         .proxy(proxy)
-        .build()
-        .new_agent()
+        .build();
+    let connector =
+        ().chain(ConnectProxyConnector::default())
+            .chain(TcpConnector)
+            .chain(RustlsConnector::default());
+    Agent::with_parts(config, connector, Resolver)
 }
 
 /// Whether a host is this machine by definition: a proxy elsewhere would reach itself.
@@ -115,7 +134,14 @@ fn is_loopback(host: &str) -> bool {
 
 impl Transport for HttpTransport {
     fn exchange<'a>(&self, request: &HttpRequest<'a>) -> Result<HttpResponse, TransportError> {
-        self.attempt(request).map_err(|mut error| {
+        let attempt = interruptible(request.cancel, || self.attempt(request));
+        let attempt = attempt.unwrap_or_else(|error| Err(of_io(request.url.to_owned(), &error)));
+        attempt.map_err(|mut error| {
+            // Whatever it broke on when its waits were ended.
+            if request.cancel.is_cancelled() {
+                let url = request.url.to_owned();
+                return TransportError::Cancelled { url };
+            }
             if let Some(Proxied { proxy, .. }) = self.proxied(request.url)
                 && let Some(reason) = error.reason_mut()
             {
@@ -145,6 +171,10 @@ impl HttpTransport {
             return Err(too_large());
         }
         let status = response.status().as_u16();
+        check_headers(status, response.headers()).map_err(|reason| {
+            let url = url.to_owned();
+            TransportError::Protocol { url, reason }
+        })?;
         let retry_after = response
             .headers()
             .get(RETRY_AFTER)
@@ -166,6 +196,32 @@ impl HttpTransport {
             retry_after,
             body,
         })
+    }
+}
+
+/// Refuses a body in a form that was not asked for, before a byte of it is read: a compressed one could
+/// grow without end, and a page that something on the way put in the answer's place is none.
+fn check_headers(status: u16, headers: &HeaderMap) -> Result<(), String> {
+    for encoding in headers.get_all(CONTENT_ENCODING) {
+        if !encoding
+            .as_bytes()
+            .eq_ignore_ascii_case(IDENTITY.as_bytes())
+        {
+            return Err(format!(
+                "its body is encoded as {encoding:?}; expected none"
+            ));
+        }
+    }
+    let Some(found) = headers.get(CONTENT_TYPE).filter(|_| status == 200) else {
+        return Ok(());
+    };
+    let name = found.to_str().unwrap_or_default();
+    // Parameters do not matter.
+    let name = name.split(';').next().unwrap_or_default().trim();
+    if ANSWERS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        Ok(())
+    } else {
+        Err(format!("its answer is {found:?}; expected {COSE}"))
     }
 }
 
