@@ -54,6 +54,16 @@ const ROOMS: &[(&str, bool, &[&str])] = &[
     ),
     ("crates/tee-optee", false, &["crates/tee", "crates/wire"]),
     (
+        "host/worker",
+        false,
+        &[
+            "crates/core",
+            "crates/license",
+            "crates/tee-soft",
+            "crates/wire",
+        ],
+    ),
+    (
         "host/backend",
         false,
         &[
@@ -81,6 +91,7 @@ const ROOMS: &[(&str, bool, &[&str])] = &[
             "host/client",
             "host/backend",
             "host/server",
+            "host/worker",
             "crates/cenc",
             "crates/license",
             "crates/media",
@@ -106,6 +117,8 @@ const ROOMS: &[(&str, bool, &[&str])] = &[
 /// Files that may hold `unsafe`: the glue to C interfaces and nothing else.
 const UNSAFE_ALLOWED: &[&str] = &[
     "crates/tee-optee/src/sys.rs",
+    "crates/tee-soft/src/sys.rs",
+    "host/worker/src/sys.rs",
     "ta/keybearer/src",
     "tests/fake-libteec/src/abi",
     "tests/fake-libteec/src/abi.rs",
@@ -224,6 +237,37 @@ fn the_client_never_reaches_the_core() {
     for barred in ["crates/core", "crates/crypto-soft", "crates/tee-soft"] {
         assert!(!reached.contains(barred), "host/client reaches {barred}");
     }
+}
+
+/// What an application gets without asking keeps the core out of its process: the room that talks to
+/// the worker is built without the core unless a feature says otherwise, and none is on by default.
+#[test]
+fn the_core_is_in_an_applications_process_only_where_it_asks_for_it() {
+    let metadata = MetadataCommand::new()
+        .current_dir(root())
+        .no_deps()
+        .other_options(vec!["--offline".into()])
+        .exec()
+        .unwrap();
+    let package = |name: &str| metadata.packages.iter().find(|one| *one.name == name);
+    let soft = package("keybearer-tee-soft").unwrap();
+    for dependency in &soft.dependencies {
+        let always = ["keybearer-tee", "keybearer-wire"].contains(&dependency.name.as_str());
+        assert!(
+            !dependency.name.starts_with("keybearer-") || always || dependency.optional,
+            "tee-soft always depends on {}",
+            dependency.name
+        );
+    }
+    assert!(!soft.features.contains_key("default"));
+    let backend = package("keybearer-backend").unwrap();
+    assert_eq!(backend.features["default"], ["worker"]);
+    assert_eq!(backend.features["worker"], ["dep:keybearer-tee-soft"]);
+    let soft = backend
+        .dependencies
+        .iter()
+        .find(|dependency| dependency.name == "keybearer-tee-soft");
+    assert_eq!(soft.unwrap().features, [""; 0]);
 }
 
 #[test]

@@ -13,13 +13,15 @@ pub enum BackendChoice {
     Auto,
     /// OP-TEE or none.
     Optee,
+    /// The core in a sandboxed process of its own, level Low.
+    Worker,
     /// The core in this process, level Low.
     InProcess,
 }
 
 impl BackendChoice {
     /// All choices.
-    pub const ALL: &'static [Self] = &[Self::Auto, Self::Optee, Self::InProcess];
+    pub const ALL: &'static [Self] = &[Self::Auto, Self::Optee, Self::Worker, Self::InProcess];
 
     /// Its name, as [`FromStr`] takes it and as a backend calls itself.
     #[must_use]
@@ -27,6 +29,7 @@ impl BackendChoice {
         match self {
             Self::Auto => "auto",
             Self::Optee => "optee",
+            Self::Worker => "worker",
             Self::InProcess => "in-process",
         }
     }
@@ -40,7 +43,7 @@ impl fmt::Display for BackendChoice {
 
 /// A name that no choice has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no backend is called {0:?}; expected auto, optee or in-process")]
+#[error("no backend is called {0:?}; expected auto, optee, worker or in-process")]
 pub struct UnknownBackend(pub String);
 
 impl FromStr for BackendChoice {
@@ -63,15 +66,34 @@ pub struct BackendOptions {
     /// The application says that the device has a built-in panel. Only a software backend takes its
     /// word.
     pub internal_panel: bool,
+    /// Which program is the worker.
+    pub worker: WorkerProgram,
+}
+
+/// Which program becomes the worker, for [`BackendChoice::Worker`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum WorkerProgram {
+    /// The installed one: named by the environment variable `KEYBEARER_WORKER`, else beside this
+    /// program or library, else in a `libexec` folder.
+    #[default]
+    Installed,
+    /// The one at this path.
+    At(PathBuf),
+    /// This very program, which becomes a worker when this is its first argument.
+    This {
+        /// The argument.
+        argument: &'static str,
+    },
 }
 
 impl BackendOptions {
-    /// Options that declare no panel.
+    /// Options that declare no panel and take the installed worker.
     #[must_use]
     pub fn new(state_dir: impl Into<PathBuf>) -> Self {
         Self {
             state_dir: state_dir.into(),
             internal_panel: false,
+            worker: WorkerProgram::Installed,
         }
     }
 }

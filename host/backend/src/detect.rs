@@ -12,6 +12,7 @@ use crate::{BackendChoice, BackendError, BackendOptions, probe};
 /// Backends from the highest level down.
 const BACKENDS: &[(BackendChoice, probe::Start)] = &[
     (BackendChoice::Optee, probe::optee),
+    (BackendChoice::Worker, probe::worker),
     (BackendChoice::InProcess, probe::in_process),
 ];
 

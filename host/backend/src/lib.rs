@@ -13,6 +13,6 @@ mod detect;
 mod error;
 mod probe;
 
-pub use choice::{BackendChoice, BackendOptions, UnknownBackend, default_state_dir};
+pub use choice::{BackendChoice, BackendOptions, UnknownBackend, WorkerProgram, default_state_dir};
 pub use detect::{Considered, Detection, detect};
 pub use error::BackendError;

@@ -22,6 +22,37 @@ pub(crate) fn optee(_: &BackendOptions) -> Result<Arc<dyn Tee>, BackendError> {
     })
 }
 
+#[cfg(feature = "worker")]
+pub(crate) fn worker(options: &BackendOptions) -> Result<Arc<dyn Tee>, BackendError> {
+    use crate::WorkerProgram::{At, Installed, This};
+    use keybearer_tee_soft::{WorkerConfig, WorkerProgram, WorkerTee};
+    let program = match &options.worker {
+        Installed => WorkerProgram::find(),
+        At(path) => Ok(WorkerProgram::at(path)),
+        This { argument } => Ok(WorkerProgram::this(argument)),
+    };
+    let started = program.and_then(|program| {
+        let mut config = WorkerConfig::new(program, &options.state_dir);
+        config.internal_panel = options.internal_panel;
+        WorkerTee::start(config)
+    });
+    match started {
+        Ok(tee) => Ok(Arc::new(tee)),
+        Err(source) => Err(BackendError::Unusable {
+            backend: "worker",
+            source: Box::new(source),
+        }),
+    }
+}
+
+#[cfg(not(feature = "worker"))]
+pub(crate) fn worker(_: &BackendOptions) -> Result<Arc<dyn Tee>, BackendError> {
+    Err(BackendError::NotBuiltIn {
+        backend: "worker",
+        feature: "worker",
+    })
+}
+
 #[cfg(feature = "in-process")]
 pub(crate) fn in_process(options: &BackendOptions) -> Result<Arc<dyn Tee>, BackendError> {
     use keybearer_tee_soft::{SoftConfig, SoftTee};

@@ -39,7 +39,7 @@ Exit code 0 if every clear file equals its counterpart, 1 if one does not.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Demo {
-    /// The trusted side: auto, in-process (Low), optee (Medium), or qemu (Medium, emulated)
+    /// The trusted side: auto, worker or in-process (Low), optee (Medium), or qemu (Medium, emulated)
     #[arg(long, value_name = "TEE", default_value = "auto")]
     tee: Place,
     /// Keep the clear files in DIR
@@ -65,7 +65,7 @@ impl std::str::FromStr for Place {
             return Ok(Self::Qemu);
         }
         name.parse().map(Self::Here).map_err(|_| {
-            format!("{name:?} is no trusted side; expected auto, in-process, optee or qemu")
+            format!("{name:?} is no trusted side; expected auto, optee, worker, in-process or qemu")
         })
     }
 }
@@ -269,6 +269,8 @@ fn try_play(
 /// Columns with numbers.
 const SAMPLES_COLUMN: usize = 3;
 const BYTES_COLUMN: usize = 4;
+/// What a narrow terminal is spared, first to last: licence, track, level, bytes, samples, scheme.
+const SPARE_COLUMNS: [usize; 6] = [6, 2, 5, BYTES_COLUMN, SAMPLES_COLUMN, 0];
 
 fn shown(report: &Report, certified: Level) -> String {
     let mut out = table(&[
@@ -311,7 +313,7 @@ fn shown(report: &Report, certified: Level) -> String {
             &format!("{} of {} files FAILED", report.failed, report.files.len()),
         )
     };
-    let mut text = rows(&out);
+    let mut text = rows(&mut out, &SPARE_COLUMNS);
     text += &format!(
         "{verdict}: {} bytes equal to their clear counterparts, in {:.1} s\n",
         grouped(total),

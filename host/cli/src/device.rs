@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use keybearer_backend::{BackendChoice, BackendOptions, Detection, default_state_dir, detect};
+use keybearer_backend::{
+    BackendChoice, BackendOptions, Detection, WorkerProgram, default_state_dir, detect,
+};
 use keybearer_client::{AnchorDigest, ServerUrl};
 use keybearer_tee::Tee;
 use serde::{Deserialize, Serialize};
@@ -20,7 +22,7 @@ const SERVICES: &str = "services.json";
 /// Which trusted side, and where its state lies.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DeviceArguments {
-    /// The trusted side: auto, optee (level Medium) or in-process (level Low)
+    /// The trusted side: auto, optee (level Medium), worker or in-process (level Low)
     #[arg(long, value_name = "TEE", default_value = "auto")]
     tee: BackendChoice,
     /// Where this device keeps its state [default: ~/.local/state/keybearer]
@@ -70,6 +72,9 @@ pub(crate) fn open(
 ) -> Result<(Arc<dyn Tee>, Detection), Failure> {
     let mut options = BackendOptions::new(state.join("device"));
     options.internal_panel = internal_panel;
+    options.worker = WorkerProgram::This {
+        argument: keybearer_worker::ARGUMENT,
+    };
     Ok(detect(choice, &options)?)
 }
 

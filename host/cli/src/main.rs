@@ -33,6 +33,10 @@ use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
+    // Before anything is read or opened: a worker must have nothing of its caller's.
+    if std::env::args_os().nth(1).is_some_and(|first| first == keybearer_worker::ARGUMENT) {
+        return keybearer_worker::run();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return unparsed(&error),

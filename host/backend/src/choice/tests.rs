@@ -13,7 +13,7 @@ fn names_come_back_and_others_are_refused_by_name() {
     let refused = "opti".parse::<BackendChoice>().unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "no backend is called \"opti\"; expected auto, optee or in-process"
+        "no backend is called \"opti\"; expected auto, optee, worker or in-process"
     );
 }
 

@@ -155,6 +155,27 @@ fn with_none_left_each_reason_is_named() {
     assert!(refused.contains("in-process: not taken: "), "{refused}");
 }
 
+#[cfg(feature = "worker")]
+#[test]
+fn a_worker_that_is_not_there_is_said_and_never_replaced_unseen() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = BackendOptions::new(dir.path().join("state"));
+    options.worker = crate::WorkerProgram::At(dir.path().join("nothing"));
+    let refused = detect(BackendChoice::Worker, &options)
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("backend worker"), "{refused}");
+    assert!(refused.contains("nothing"), "{refused}");
+    // Whatever comes after it: that it does not work is told as something to be seen to.
+    let considered = match detect(BackendChoice::Auto, &options) {
+        Ok((_, detection)) => detection.considered,
+        Err(BackendError::NoneUsable { considered }) => considered,
+        Err(other) => panic!("{other}"),
+    };
+    let worker = considered.iter().find(|one| one.backend == "worker");
+    assert!(worker.is_some_and(|worker| !worker.taken && worker.failing));
+}
+
 #[cfg(feature = "in-process")]
 #[test]
 fn the_software_backend_is_real() {
