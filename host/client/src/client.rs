@@ -109,6 +109,22 @@ impl Client {
         self.owner.0.cancel();
     }
 
+    /// The same client for a thread that must not keep it: the last other handle that goes ends its
+    /// waits.
+    pub(crate) fn lent(&self) -> Self {
+        let owner = self.owner.0.joined(&Cancel::new());
+        Self {
+            cancel: self.cancel.joined(&owner),
+            owner: Arc::new(Owner(owner)),
+            ..self.clone()
+        }
+    }
+
+    /// What ends this handle's waits.
+    pub(crate) const fn cancel_handle(&self) -> &Cancel {
+        &self.cancel
+    }
+
     /// What the trusted side is.
     ///
     /// # Errors

@@ -100,6 +100,8 @@ pub(crate) struct Known {
     queues: Vec<(u64, VecDeque<KeyChange>)>,
     last: u64,
     waiting: usize,
+    /// How often this client changed what the session holds.
+    moves: u64,
 }
 
 impl Changes {
@@ -153,6 +155,46 @@ impl Changes {
         self.woken.notify_all();
     }
 
+    /// Notes that this client changed what the session holds.
+    pub(crate) fn moves(&self) {
+        self.known().moves += 1;
+        self.woken.notify_all();
+    }
+
+    /// How often this client changed what the session holds.
+    pub(crate) fn moved(&self) -> u64 {
+        self.known().moves
+    }
+
+    /// Blocks until that is more often than `moved` or `time` is over. False when `cancel` is triggered
+    /// or the session closed.
+    pub(crate) fn rest(self: &Arc<Self>, moved: u64, time: Duration, cancel: &Cancel) -> bool {
+        let start = Instant::now();
+        let _registration = cancel.on_cancel(self.waker());
+        let mut known = self.known();
+        loop {
+            if known.closed || cancel.is_cancelled() {
+                return false;
+            }
+            let left = time.saturating_sub(start.elapsed());
+            if known.moves != moved || left.is_zero() {
+                return true;
+            }
+            let woken = self.woken.wait_timeout(known, left);
+            known = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// What wakes whoever waits here, to see that he shall not.
+    fn waker(self: &Arc<Self>) -> impl Fn() + Send + Sync + 'static {
+        let changes = Arc::clone(self);
+        move || {
+            // Whoever has looked at the flag and does not wait yet still holds the lock.
+            drop(changes.known());
+            changes.woken.notify_all();
+        }
+    }
+
     /// Begins a queue of changes and gives its number.
     pub(crate) fn subscribe(&self) -> u64 {
         let mut known = self.known();
@@ -173,16 +215,8 @@ impl Changes {
         mut ready: impl FnMut(&mut Known) -> Option<T>,
     ) -> Result<Option<T>, ClientError> {
         let start = Instant::now();
-        let wake = || {
-            let changes = Arc::clone(self);
-            move || {
-                // Whoever has looked at the flag and not begun to wait yet still holds the lock.
-                drop(changes.known());
-                changes.woken.notify_all();
-            }
-        };
-        let _asked = cancel.on_cancel(wake());
-        let _gone = self.client.on_cancel(wake());
+        let _asked = cancel.on_cancel(self.waker());
+        let _gone = self.client.on_cancel(self.waker());
         let _waiting = Waiting::new(self);
         let ended = |why| ClientError::Cancelled { during, why };
         let mut known = self.known();

@@ -13,7 +13,66 @@ use keybearer_wire::body::{
 use keybearer_wire::field::{Blob, List, Text};
 use keybearer_wire::{Body, Command, Status, encode_answer, encode_status};
 
-use crate::KeyId;
+use crate::{HttpRequest, HttpResponse, KeyId, Transport, TransportError};
+
+/// A network with a service that answers everything. Clones are the same one.
+#[derive(Clone, Default)]
+pub(crate) struct FakeNetwork(Arc<Mutex<NetworkState>>);
+
+#[derive(Default)]
+pub(crate) struct NetworkState {
+    /// Addresses asked for, in order.
+    pub(crate) urls: Vec<String>,
+    pub(crate) down: bool,
+    /// Answers only the cancellation of an exchange.
+    pub(crate) silent: bool,
+}
+
+impl FakeNetwork {
+    pub(crate) fn state(&self) -> MutexGuard<'_, NetworkState> {
+        self.0.lock().unwrap()
+    }
+
+    /// How often a resource was asked for.
+    pub(crate) fn count(&self, path: &str) -> usize {
+        let state = self.state();
+        state.urls.iter().filter(|url| url.ends_with(path)).count()
+    }
+}
+
+impl Transport for FakeNetwork {
+    fn exchange<'a>(&self, request: &HttpRequest<'a>) -> Result<HttpResponse, TransportError> {
+        let url = request.url.to_owned();
+        let (down, silent) = {
+            let mut state = self.state();
+            state.urls.push(url.clone());
+            (state.down, state.silent)
+        };
+        if silent && !request.cancel.pause(request.timeout) {
+            return Err(TransportError::Cancelled { url });
+        }
+        if down || silent {
+            let reason = "nobody is there".into();
+            return Err(TransportError::Connect { url, reason });
+        }
+        Ok(HttpResponse {
+            status: 200,
+            retry_after: None,
+            body: b"answer".to_vec(),
+        })
+    }
+}
+
+/// A client of a fake trusted side over a fake network, which tries everything once.
+pub(crate) fn client(tee: &FakeTee, network: &FakeNetwork) -> crate::Client {
+    let url = "http://service".parse().unwrap();
+    crate::Client::new(Arc::new(tee.clone()), url, crate::AnchorDigest([1; 32]))
+        .with_transport(Box::new(network.clone()))
+        .with_retry(crate::RetryPolicy {
+            attempts: 1,
+            ..crate::RetryPolicy::default()
+        })
+}
 
 /// The trusted side. Clones are the same one.
 #[derive(Clone, Default)]
@@ -44,6 +103,8 @@ pub(crate) struct FakeState {
     pub(crate) dies_after: Option<usize>,
     /// How many licences fit.
     pub(crate) room: Option<usize>,
+    /// Seconds to wait that a denial asks for.
+    pub(crate) retry_after: Option<u32>,
     /// What the next request finds instead of an answer.
     pub(crate) refuse: Option<(Command, Status)>,
 }
@@ -224,7 +285,7 @@ impl FakeState {
                 wanted: None,
                 found: None,
                 server_code: None,
-                retry_after: None,
+                retry_after: self.retry_after,
                 level_needed: None,
                 key_id: None,
             };

@@ -42,6 +42,7 @@ pub mod explain;
 #[cfg(test)]
 mod fake;
 mod http;
+mod keep_alive;
 mod licensed;
 mod output;
 mod playback;
@@ -58,6 +59,7 @@ pub use enrollment::{Enrollment, EnrollmentError};
 pub use error::{ClientError, Ended};
 pub use events::{KeyChange, StatusEvents};
 pub use http::HttpTransport;
+pub use keep_alive::{Due, KeepAlive, Renewal};
 pub use keybearer_license::{Capabilities, DenialReason, TrackType};
 pub use keybearer_rules::Level;
 pub use keybearer_tee::TeeError;

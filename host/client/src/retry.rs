@@ -110,12 +110,17 @@ impl Budget<'_> {
 }
 
 /// Between half of `pause` and all of it.
-pub(crate) fn shortened(pause: Duration) -> Duration {
+fn shortened(pause: Duration) -> Duration {
+    let half = pause / 2;
+    half + share(half)
+}
+
+/// Between nothing and all of a duration, at random.
+pub(crate) fn share(whole: Duration) -> Duration {
     // The standard library's only randomness, and enough to spread clients in time.
     let random = RandomState::new().hash_one(());
-    let half = pause / 2;
     let part = u32::try_from(random >> 32).unwrap_or(0);
-    half + half.mul_f64(f64::from(part) / f64::from(u32::MAX))
+    whole.mul_f64(f64::from(part) / f64::from(u32::MAX))
 }
 
 #[cfg(test)]

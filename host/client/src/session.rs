@@ -29,6 +29,8 @@ use crate::{
 /// of one session can wait for their answers; a further one makes the trusted side forget the oldest.
 pub struct Session {
     shared: Arc<Shared>,
+    /// Whether dropping this value closes the session.
+    owns: bool,
 }
 
 impl fmt::Debug for Session {
@@ -45,6 +47,8 @@ pub(crate) struct Shared {
     link: Mutex<Option<Link>>,
     anchor: AnchorDigest,
     changes: Arc<Changes>,
+    /// Triggered when the session is closed.
+    ended: Cancel,
 }
 
 impl Session {
@@ -64,8 +68,23 @@ impl Session {
                 link: Mutex::new(Some(link)),
                 anchor,
                 changes: Arc::new(Changes::new(tick, client)),
+                ended: Cancel::new(),
             }),
+            owns: true,
         }
+    }
+
+    /// The session for a thread that must not keep it open.
+    fn lent(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            owns: false,
+        }
+    }
+
+    /// Triggered when the session is closed.
+    pub(crate) fn ended(&self) -> &Cancel {
+        &self.shared.ended
     }
 
     /// What the trusted side is.
@@ -249,7 +268,7 @@ impl Session {
     /// # Errors
     /// See [`Self::describe`]. The keys are gone in any case.
     pub fn close(self) -> Result<Device, ClientError> {
-        self.shared.changes.close();
+        self.shared.end();
         let link = self.shared.link().take();
         let link = link.ok_or(closed("closing the session"))?;
         Ok(Device::from_connection(link.close()?))
@@ -261,6 +280,7 @@ impl Session {
         let current = current.as_mut().ok_or(closed("opening the session anew"))?;
         *current = link;
         self.shared.changes.saw(None);
+        self.shared.changes.moves();
         Ok(())
     }
 
@@ -271,7 +291,10 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.shared.changes.close();
+        if !self.owns {
+            return;
+        }
+        self.shared.end();
         // A thread that is at the connection right now closes it when it is done, moments later.
         if let Ok(mut link) = self.shared.link.try_lock() {
             link.take();
@@ -290,6 +313,12 @@ impl Shared {
     fn link(&self) -> std::sync::MutexGuard<'_, Option<Link>> {
         // A caller that panicked left at most a call unmade: each builds its own request.
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells everybody that the session is closed.
+    fn end(&self) {
+        self.changes.close();
+        self.ended.cancel();
     }
 
     /// Runs a call over the connection.
@@ -315,14 +344,17 @@ impl Shared {
         call: impl FnOnce(&mut Link) -> Result<T, ClientError>,
     ) -> Result<T, ClientError> {
         self.with(during, |link| {
-            if !self.changes.is_observed() {
-                return call(link);
+            let observed = self.changes.is_observed();
+            if observed {
+                self.look_with(link)?;
             }
-            self.look_with(link)?;
             let result = call(link);
             if result.is_ok() {
-                // The call has done what it should; the next look will say what this one could not.
-                let _ = self.look_with(link);
+                if observed {
+                    // The call has done what it should; the next look says what this one could not.
+                    let _ = self.look_with(link);
+                }
+                self.changes.moves();
             }
             result
         })

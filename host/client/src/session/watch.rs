@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keybearer_wire::body::KeyStatus;
 
-use super::{Shared, closed};
+use super::{Session, Shared, closed};
 use crate::events::{Changes, Known};
 use crate::{Cancel, ClientError, KeyId, StatusEvents};
 
@@ -29,7 +29,12 @@ impl Watch {
         Self { shared, changes }
     }
 
-    pub(crate) fn changes(&self) -> &Changes {
+    /// The session, unless it was closed; the value does not keep it open.
+    pub(crate) fn session(&self) -> Option<Session> {
+        self.shared.upgrade().map(Session::lent)
+    }
+
+    pub(crate) fn changes(&self) -> &Arc<Changes> {
         &self.changes
     }
 
