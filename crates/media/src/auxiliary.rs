@@ -13,7 +13,8 @@ use crate::boxes::Mp4Box;
 use crate::cursor::{Cursor, to_u64};
 use crate::layout::FragmentBytes;
 use crate::limits;
-use crate::{Expected, FourCc, Iv, IvSource, MediaError, Sample, protection};
+use crate::sample::SampleProtections;
+use crate::{Expected, FourCc, Iv, IvSource, MediaError, Protection, Sample, protection};
 
 /// `senc` flag: each sample has a subsample table.
 const USES_SUBSAMPLES: u32 = 2;
@@ -40,8 +41,8 @@ pub(crate) struct AuxiliaryContext<'a> {
     pub(crate) runs: &'a [Range<usize>],
     /// The `traf`.
     pub(crate) traf: Mp4Box<'a>,
-    /// Where the track's IVs come from.
-    pub(crate) iv: IvSource,
+    /// How the samples are protected.
+    pub(crate) protections: &'a SampleProtections,
     /// Most subsamples that are taken.
     pub(crate) subsamples: usize,
 }
@@ -88,15 +89,18 @@ impl AuxiliaryBoxes<'_> {
             }
             (None, Some(sizes), None) if sizes.any() => Err(context.traf.missing(FourCc::SAIO)),
             (None, None, Some(_)) => Err(context.traf.missing(FourCc::SAIZ)),
-            // Nothing said of any sample: whole samples under the constant IV, or a hole in the file.
+            // Nothing said of any sample: whole samples under a constant IV, clear ones, or a hole in the
+            // file.
             (None, _, _) => {
-                let IvSource::Constant(iv) = context.iv else {
-                    if samples.is_empty() {
-                        return Ok(());
-                    }
-                    return Err(context.traf.missing(FourCc::SENC));
-                };
-                samples.iter_mut().for_each(|sample| sample.iv = iv);
+                for (index, sample) in samples.iter_mut().enumerate() {
+                    sample.iv = match context.protections.of(index).0.map(|found| found.iv) {
+                        None | Some(IvSource::None) => Iv::NONE,
+                        Some(IvSource::Constant(iv)) => iv,
+                        Some(IvSource::PerSample { .. }) => {
+                            return Err(context.traf.missing(FourCc::SENC));
+                        }
+                    };
+                }
                 Ok(())
             }
         }
@@ -112,6 +116,9 @@ fn apply_senc(
     subsamples: &mut Vec<Subsample>,
 ) -> Result<(), MediaError> {
     let (count, uses_subsamples) = senc_sample_count(senc)?;
+    if count == 0 && context.protections.none() {
+        return Ok(());
+    }
     if u64::from(count) != to_u64(samples.len()) {
         let expected = Expected::Exactly(to_u64(samples.len()));
         return Err(senc.invalid("sample_count", count.into(), expected));
@@ -129,7 +136,16 @@ fn apply_senc(
         let start = table.len().saturating_sub(cursor.remaining());
         for sample in samples.get_mut(group).unwrap_or_default() {
             let before = cursor.remaining();
-            read_entry(&mut cursor, context, uses_subsamples, sample, subsamples)?;
+            let protection = context.protections.of(index).0;
+            // Writers differ on whether a clear sample has an empty table or none; `saiz` tells.
+            let left_out =
+                protection.is_none() && sizes.as_ref().is_some_and(|sizes| sizes.get(index) == 0);
+            let has_subsamples = uses_subsamples && !left_out;
+            let entry = Entry {
+                protection,
+                has_subsamples,
+            };
+            entry.read(&mut cursor, context, sample, subsamples)?;
             if let Some(sizes) = &sizes {
                 sizes.compare(index, before.saturating_sub(cursor.remaining()))?;
             }
@@ -146,6 +162,11 @@ fn apply_senc(
             return Err(offsets.source.invalid("offset", offset, expected));
         }
     }
+    if context.protections.none() && cursor.remaining() > 0 {
+        let field = "number of bytes about the samples of a clear track fragment";
+        let found = to_u64(cursor.remaining());
+        return Err(senc.invalid(field, found, Expected::Exactly(0)));
+    }
     cursor.finish()
 }
 
@@ -156,10 +177,6 @@ fn apply_pointed(
     samples: &mut [Sample],
     subsamples: &mut Vec<Subsample>,
 ) -> Result<(), MediaError> {
-    let iv_bytes = match context.iv {
-        IvSource::PerSample { size } => usize::from(size),
-        _ => 0,
-    };
     let saio = &offsets.source;
     for (offset, group) in offsets.groups(context.runs, samples.len())? {
         let sizes = group.clone().map(|sample| usize::from(sizes.get(sample)));
@@ -169,15 +186,19 @@ fn apply_pointed(
             saio.invalid("offset", offset, expected)
         })?;
         let mut group_bytes = Cursor::over(bytes, saio.kind, saio.offset);
-        for (sample, size) in samples
-            .get_mut(group)
-            .unwrap_or_default()
-            .iter_mut()
-            .zip(sizes)
-        {
+        for (index, size) in group.zip(sizes) {
             let entry = group_bytes.bytes(size)?;
+            let Some(sample) = samples.get_mut(index) else {
+                break;
+            };
             let mut cursor = Cursor::over(entry, saio.kind, saio.offset);
-            read_entry(&mut cursor, context, size > iv_bytes, sample, subsamples)?;
+            let protection = context.protections.of(index).0;
+            let has_subsamples = size > iv_bytes(protection);
+            let entry = Entry {
+                protection,
+                has_subsamples,
+            };
+            entry.read(&mut cursor, context, sample, subsamples)?;
             cursor.finish()?;
         }
     }
@@ -191,56 +212,84 @@ fn pointed<'a>(context: &AuxiliaryContext<'a>, offset: u64, size: usize) -> Opti
     context.fragment.at(start, size)
 }
 
-/// `CencSampleAuxiliaryDataFormat`, ISO/IEC 23001-7 section 7.2.
-fn read_entry(
-    cursor: &mut Cursor<'_>,
-    context: &AuxiliaryContext<'_>,
+/// Size of the IV that a sample has of its own.
+fn iv_bytes(protection: Option<&Protection>) -> usize {
+    match protection.map(|protection| protection.iv) {
+        Some(IvSource::PerSample { size }) => usize::from(size),
+        _ => 0,
+    }
+}
+
+/// `CencSampleAuxiliaryDataFormat` of one sample, ISO/IEC 23001-7 section 7.2.
+struct Entry<'a> {
+    protection: Option<&'a Protection>,
     has_subsamples: bool,
-    sample: &mut Sample,
-    subsamples: &mut Vec<Subsample>,
-) -> Result<(), MediaError> {
-    sample.iv = match context.iv {
-        IvSource::None => Iv::NONE,
-        IvSource::Constant(iv) => iv,
-        // The size is 8 or 16, checked with `tenc`.
-        IvSource::PerSample { size } => Iv::new(cursor.bytes(size.into())?).unwrap_or(Iv::NONE),
-    };
-    if !has_subsamples {
-        return Ok(());
+}
+
+impl Entry<'_> {
+    fn read(
+        &self,
+        cursor: &mut Cursor<'_>,
+        context: &AuxiliaryContext<'_>,
+        sample: &mut Sample,
+        subsamples: &mut Vec<Subsample>,
+    ) -> Result<(), MediaError> {
+        sample.iv = match self.protection.map(|protection| protection.iv) {
+            None | Some(IvSource::None) => Iv::NONE,
+            Some(IvSource::Constant(iv)) => iv,
+            // The size is 8 or 16, checked with its box.
+            Some(IvSource::PerSample { size }) => {
+                Iv::new(cursor.bytes(size.into())?).unwrap_or(Iv::NONE)
+            }
+        };
+        if !self.has_subsamples {
+            return Ok(());
+        }
+        let count = cursor.u16()?;
+        if count == 0 && self.protection.is_none() {
+            return Ok(());
+        }
+        if count == 0 && sample.size != 0 {
+            return Err(cursor.invalid("subsample_count", 0, Expected::AtLeast(1)));
+        }
+        let first = subsamples.len();
+        let field = "number of subsamples in the fragment";
+        let last = first.saturating_add(count.into());
+        let traf = &context.traf;
+        limits::within(last, context.subsamples, field, traf.kind, traf.offset)?;
+        let table = cursor.bytes(usize::from(count).saturating_mul(SUBSAMPLE_BYTES))?;
+        let (mut total, mut protected_total) = (0_u64, 0_u64);
+        for [c1, c0, p3, p2, p1, p0] in table.as_chunks::<SUBSAMPLE_BYTES>().0 {
+            let clear = u32::from_be_bytes([0, 0, *c1, *c0]);
+            let protected = u32::from_be_bytes([*p3, *p2, *p1, *p0]);
+            // At most 65,535 sums of 32 and 16 bits.
+            protected_total = protected_total.saturating_add(protected.into());
+            total = total
+                .saturating_add(clear.into())
+                .saturating_add(protected.into());
+            subsamples.push(Subsample { clear, protected });
+        }
+        if total != u64::from(sample.size) {
+            let expected = Expected::Exactly(sample.size.into());
+            return Err(cursor.invalid(
+                "sum of the sizes of a sample's subsamples",
+                total,
+                expected,
+            ));
+        }
+        if self.protection.is_none() {
+            subsamples.truncate(first);
+            if protected_total == 0 {
+                return Ok(());
+            }
+            let field = "protected bytes of a sample that is not protected";
+            return Err(cursor.invalid(field, protected_total, Expected::Exactly(0)));
+        }
+        // Below the limit, which is far below 32 bits.
+        sample.first_subsample = u32::try_from(first).unwrap_or(u32::MAX);
+        sample.subsamples = count;
+        Ok(())
     }
-    let count = cursor.u16()?;
-    if count == 0 && sample.size != 0 {
-        return Err(cursor.invalid("subsample_count", 0, Expected::AtLeast(1)));
-    }
-    let first = subsamples.len();
-    let field = "number of subsamples in the fragment";
-    let last = first.saturating_add(count.into());
-    limits::within(
-        last,
-        context.subsamples,
-        field,
-        context.traf.kind,
-        context.traf.offset,
-    )?;
-    let table = cursor.bytes(usize::from(count).saturating_mul(SUBSAMPLE_BYTES))?;
-    let mut total = 0_u64;
-    for [c1, c0, p3, p2, p1, p0] in table.as_chunks::<SUBSAMPLE_BYTES>().0 {
-        let clear = u32::from_be_bytes([0, 0, *c1, *c0]);
-        let protected = u32::from_be_bytes([*p3, *p2, *p1, *p0]);
-        // At most 65,535 sums of 32 and 16 bits.
-        total = total
-            .saturating_add(clear.into())
-            .saturating_add(protected.into());
-        subsamples.push(Subsample { clear, protected });
-    }
-    if total != u64::from(sample.size) {
-        let expected = Expected::Exactly(sample.size.into());
-        return Err(cursor.invalid("sum of the sizes of a sample's subsamples", total, expected));
-    }
-    // Below the limit, which is far below 32 bits.
-    sample.first_subsample = u32::try_from(first).unwrap_or(u32::MAX);
-    sample.subsamples = count;
-    Ok(())
 }
 
 /// `saiz`, ISO/IEC 14496-12 section 8.7.8.

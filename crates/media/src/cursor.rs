@@ -1,7 +1,7 @@
 //! Reads big-endian fields of one box, and knows which box it is when they are not there.
 
 use crate::boxes::Mp4Box;
-use crate::{Expected, FourCc, MediaError};
+use crate::{Expected, FourCc, MediaError, Unsupported};
 
 /// Reads the payload of a box from front to back.
 pub(crate) struct Cursor<'a> {
@@ -115,6 +115,13 @@ impl<'a> Cursor<'a> {
             found,
             Expected::Exactly(0),
         ))
+    }
+
+    pub(crate) fn unsupported(&self, what: Unsupported) -> MediaError {
+        MediaError::Unsupported {
+            what,
+            offset: self.offset,
+        }
     }
 
     pub(crate) fn invalid(

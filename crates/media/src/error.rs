@@ -128,8 +128,8 @@ impl fmt::Display for Expected {
 pub enum Unsupported {
     /// Protected samples listed in `moov` instead of in fragments.
     ProgressiveFile,
-    /// `seig` sample groups give samples keys other than the track's own (key rotation).
-    KeyRotation,
+    /// Samples with several keys each (ISO/IEC 23001-7:2023): their tables have another form.
+    SeveralKeysInSample,
     /// A second `moov` in the same stream.
     SecondMovie,
     /// Several `sinf` in one sample entry.
@@ -142,7 +142,7 @@ impl fmt::Display for Unsupported {
             Self::ProgressiveFile => {
                 "protected samples outside fragments (a progressive file, not a fragmented one)"
             }
-            Self::KeyRotation => "keys by sample group ('seig', key rotation)",
+            Self::SeveralKeysInSample => "several keys in one sample",
             Self::SecondMovie => "a second 'moov' in one stream",
             Self::SeveralProtections => "several 'sinf' in one sample entry",
         })

@@ -6,8 +6,10 @@ use core::ops::Range;
 use crate::auxiliary::{self, AuxiliaryBoxes, AuxiliaryContext};
 use crate::boxes::{Mp4Box, once};
 use crate::cursor::Cursor;
+use crate::groups::{self, GroupBoxes, GroupResolver};
 use crate::limits::{self, MAX_RUNS, MAX_SAMPLES, MAX_SUBSAMPLES};
-use crate::{Expected, FourCc, Iv, MediaError, Presentation, Sample, Track, TrackFragment, groups};
+use crate::sample::SampleProtections;
+use crate::{Expected, FourCc, Iv, MediaError, Presentation, Sample, Track, TrackFragment};
 
 // tfhd flags.
 const BASE_DATA_OFFSET: u32 = 0x1;
@@ -156,9 +158,9 @@ impl<'a> Layout<'a> {
             return Err(tfhd.invalid("track_ID", header.track_id.into(), expected));
         };
         let entry = entry_index(&tfhd, &header, track)?;
-        let protection = track.entries.get(entry).and_then(|entry| entry.protection);
 
         let mut boxes = AuxiliaryBoxes::default();
+        let mut group_boxes = GroupBoxes::default();
         let mut decode_time = None;
         let mut runs = Vec::new();
         for child in traf.children() {
@@ -180,7 +182,7 @@ impl<'a> Layout<'a> {
                 FourCc::SAIO if auxiliary::is_protection_info(&child)? => {
                     once(&mut boxes.saio, child)?;
                 }
-                _ => groups::refuse_use(&child)?,
+                _ => group_boxes.take(child)?,
             }
         }
         let decode_time = decode_time.as_ref().map(decode_time_of).transpose()?;
@@ -198,32 +200,25 @@ impl<'a> Layout<'a> {
             run_samples.push(first..samples.len());
         }
 
+        let protections = protections_of(track, entry, &group_boxes, samples.len())?;
         let mut subsamples = Vec::new();
-        if let Some(protection) = protection.filter(|protection| protection.is_protected) {
-            let context = AuxiliaryContext {
-                fragment: &self.fragment,
-                base,
-                runs: &run_samples,
-                traf: *traf,
-                iv: protection.iv,
-                subsamples: MAX_SUBSAMPLES.saturating_sub(self.subsamples),
-            };
-            boxes.apply(&context, &mut samples, &mut subsamples)?;
-            self.subsamples = self.subsamples.saturating_add(subsamples.len());
-        } else if let Some(senc) = &boxes.senc {
-            let (count, _) = auxiliary::senc_sample_count(senc)?;
-            if count != 0 {
-                let field = "sample_count in a clear track fragment";
-                return Err(senc.invalid(field, count.into(), Expected::Exactly(0)));
-            }
-        }
+        let context = AuxiliaryContext {
+            fragment: &self.fragment,
+            base,
+            runs: &run_samples,
+            traf: *traf,
+            protections: &protections,
+            subsamples: MAX_SUBSAMPLES.saturating_sub(self.subsamples),
+        };
+        boxes.apply(&context, &mut samples, &mut subsamples)?;
+        self.subsamples = self.subsamples.saturating_add(subsamples.len());
         Ok(TrackFragment {
             track: index,
             track_id: track.id,
             entry,
             timescale: track.timescale,
             decode_time,
-            protection,
+            protections,
             samples,
             subsamples,
         })
@@ -359,6 +354,28 @@ fn entry_index(
             let expected = Expected::Words("the number of a sample entry, from 1");
             tfhd.invalid("sample_description_index", number.into(), expected)
         })
+}
+
+/// How each sample of a track fragment is protected.
+fn protections_of(
+    track: &Track,
+    entry: usize,
+    boxes: &GroupBoxes<'_>,
+    samples: usize,
+) -> Result<SampleProtections, MediaError> {
+    let entry = track.entries.get(entry).and_then(|entry| entry.protection);
+    let mut groups = GroupResolver::new(entry, &track.groups, boxes.groups()?);
+    let mut protections = SampleProtections::default();
+    let samples = u32::try_from(samples).unwrap_or(u32::MAX);
+    if let Some(assignment) = boxes.assignment() {
+        let place = (assignment.kind, assignment.offset);
+        groups::assignments(assignment, samples, |count, number| {
+            groups.assign(&mut protections, count, number, place)
+        })?;
+    }
+    let rest = samples.saturating_sub(protections.len());
+    groups.assign_default(&mut protections, rest)?;
+    Ok(protections)
 }
 
 /// `tfdt`, ISO/IEC 14496-12 section 8.8.12.

@@ -16,6 +16,8 @@ pub const MAX_PSSH_BYTES: usize = 128 << 10;
 pub const MAX_FRAGMENT_BYTES: u64 = 1 << 30;
 /// Sample entries of all tracks.
 pub(crate) const MAX_ENTRIES: usize = 1024;
+/// Descriptions of `seig` groups in one fragment, and in `moov`: a key each ten seconds for a day.
+pub(crate) const MAX_GROUPS: usize = 10_000;
 /// `pssh` boxes in one `moov` or `moof`.
 pub(crate) const MAX_PSSH: usize = 1024;
 /// `traf` boxes in one fragment.

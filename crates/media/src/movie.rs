@@ -1,11 +1,12 @@
 //! The movie header (`moov`): tracks, their protection, and the defaults of their fragments.
 
+use std::collections::HashSet;
+
 use crate::boxes::{Boxes, Mp4Box};
 use crate::cursor::{Cursor, to_u64};
-use crate::limits::{self, MAX_ENTRIES};
-use crate::{
-    Expected, FourCc, KeyId, MediaError, Protection, Pssh, SampleEntry, Unsupported, groups,
-};
+use crate::groups::{GroupBoxes, KeyGroups};
+use crate::limits::{self, MAX_ENTRIES, MAX_GROUPS};
+use crate::{Expected, FourCc, KeyId, MediaError, Protection, Pssh, SampleEntry, Unsupported};
 
 /// What kind of samples a track has, from its handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +39,8 @@ pub struct Track {
     /// Its sample entries; at least one. Usually there is one, a clear lead makes a second.
     pub entries: Vec<SampleEntry>,
     pub(crate) defaults: Option<FragmentDefaults>,
+    /// Protections that sample groups give, by number; in fragments as well.
+    pub(crate) groups: KeyGroups,
 }
 
 impl Track {
@@ -60,18 +63,20 @@ impl Track {
         };
         let stbl = mdia.required(FourCc::MINF)?.required(FourCc::STBL)?;
         let entries = sample_entries(&stbl.required(FourCc::STSD)?, kind)?;
-        let track = Self {
+        let mut track = Self {
             id,
             kind,
             timescale,
             entries,
             defaults: None,
+            groups: KeyGroups::default(),
         };
         if track.protection().is_some() {
             let mut samples = 0;
+            let mut groups = GroupBoxes::default();
             for child in stbl.children() {
                 let child = child?;
-                groups::refuse_use(&child)?;
+                groups.take(child)?;
                 if matches!(child.kind, FourCc::STSZ | FourCc::STZ2) {
                     let mut cursor = Cursor::new(&child);
                     cursor.known_version(0)?;
@@ -79,6 +84,7 @@ impl Track {
                     samples = cursor.u32()?;
                 }
             }
+            track.groups = groups.groups()?;
             if samples != 0 || !fragmented {
                 let what = Unsupported::ProgressiveFile;
                 return Err(MediaError::Unsupported {
@@ -136,6 +142,9 @@ impl Presentation {
                     let entries = tracks.iter().map(|track| track.entries.len()).sum();
                     let field = "number of sample entries in all tracks";
                     limits::within(entries, MAX_ENTRIES, field, child.kind, child.offset)?;
+                    let groups = tracks.iter().map(|track| track.groups.len()).sum();
+                    let field = "number of key groups in all tracks";
+                    limits::within(groups, MAX_GROUPS, field, child.kind, child.offset)?;
                 }
                 FourCc::PSSH => Pssh::parse_into(&mut pssh, &child)?,
                 _ => {}
@@ -168,16 +177,22 @@ impl Presentation {
         self.tracks.iter().any(|track| track.protection().is_some())
     }
 
-    /// The key ids that the tracks need, each once, in track order. All-zero ids, which stand for keys
-    /// given by sample groups, are left out.
+    /// The key ids that the tracks need, each once, in track order; also those of sample groups that are
+    /// described here. All-zero ids, which stand for keys given by sample groups, are left out.
     #[must_use]
     pub fn key_ids(&self) -> Vec<KeyId> {
         let mut ids = Vec::new();
-        let entries = self.tracks.iter().flat_map(|track| &track.entries);
-        for protection in entries.filter_map(|entry| entry.protection.as_ref()) {
-            let id = protection.kid;
-            if protection.is_protected && id != [0; 16] && !ids.contains(&id) {
-                ids.push(id);
+        let mut seen = HashSet::new();
+        for track in &self.tracks {
+            let entries = track.entries.iter();
+            let protected = entries
+                .filter_map(|entry| entry.protection)
+                .filter(|protection| protection.is_protected)
+                .map(|protection| protection.kid);
+            for id in protected.chain(track.groups.key_ids()) {
+                if id != [0; 16] && seen.insert(id) {
+                    ids.push(id);
+                }
             }
         }
         ids

@@ -7,7 +7,10 @@ use keybearer_cenc::{Pattern, Scheme};
 
 use crate::boxes::Mp4Box;
 use crate::cursor::Cursor;
-use crate::{Expected, FourCc, MediaError};
+use crate::{Expected, FourCc, MediaError, Unsupported};
+
+/// Bit of a `seig` group: its samples have several keys (third edition).
+const SEVERAL_KEYS: u8 = 0x80;
 
 /// A key identifier (KID), in the order of the file.
 pub type KeyId = [u8; 16];
@@ -73,7 +76,8 @@ pub enum IvSource {
     Constant(Iv),
 }
 
-/// The content of `tenc`, ISO/IEC 23001-7 section 8.2.
+/// The content of `tenc`, ISO/IEC 23001-7 section 8.2, or of a `seig` group, section 6, which has the
+/// same fields without "default" in their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrackEncryption {
     /// `default_isProtected`.
@@ -86,25 +90,54 @@ pub struct TrackEncryption {
     pub pattern: Pattern,
 }
 
+/// What the fields of `tenc`, and those of a `seig` group, are called.
+struct FieldNames {
+    is_protected: &'static str,
+    iv_size: &'static str,
+    constant_iv_size: &'static str,
+}
+
+const OF_TRACK: FieldNames = FieldNames {
+    is_protected: "default_isProtected",
+    iv_size: "default_Per_Sample_IV_Size",
+    constant_iv_size: "default_constant_IV_size",
+};
+
+const OF_GROUP: FieldNames = FieldNames {
+    is_protected: "isProtected",
+    iv_size: "Per_Sample_IV_Size",
+    constant_iv_size: "constant_IV_size",
+};
+
 impl TrackEncryption {
     pub(crate) fn parse(source: &Mp4Box<'_>) -> Result<Self, MediaError> {
         let mut cursor = Cursor::new(source);
         let (version, _) = cursor.known_version(1)?;
-        let [_, blocks, is_protected, iv_size] = cursor.array()?;
-        let pattern = if version == 0 {
-            Pattern::default()
-        } else {
-            Pattern {
-                crypt: blocks >> 4,
-                skip: blocks & 15,
-            }
-        };
+        let [_, blocks] = cursor.array()?;
+        // In version 0 the byte is reserved.
+        let blocks = if version == 0 { 0 } else { blocks };
+        let track = Self::fields(&mut cursor, blocks, &OF_TRACK)?;
+        cursor.finish()?;
+        Ok(track)
+    }
+
+    /// Reads the description of a `seig` group, ISO/IEC 23001-7 section 6.
+    pub(crate) fn group(cursor: &mut Cursor<'_>) -> Result<Self, MediaError> {
+        let [flags, blocks] = cursor.array()?;
+        if flags & SEVERAL_KEYS != 0 {
+            return Err(cursor.unsupported(Unsupported::SeveralKeysInSample));
+        }
+        Self::fields(cursor, blocks, &OF_GROUP)
+    }
+
+    fn fields(cursor: &mut Cursor<'_>, blocks: u8, names: &FieldNames) -> Result<Self, MediaError> {
+        let [is_protected, iv_size] = cursor.array()?;
         let is_protected = match is_protected {
             0 => false,
             1 => true,
             other => {
                 let expected = Expected::Words("0 or 1");
-                return Err(cursor.invalid("default_isProtected", other.into(), expected));
+                return Err(cursor.invalid(names.is_protected, other.into(), expected));
             }
         };
         let default_kid = cursor.array()?;
@@ -113,7 +146,7 @@ impl TrackEncryption {
                 let size = cursor.u8()?;
                 let constant = Iv::new(cursor.bytes(size.into())?).ok_or_else(|| {
                     let expected = Expected::Words("8 or 16");
-                    cursor.invalid("default_constant_IV_size", size.into(), expected)
+                    cursor.invalid(names.constant_iv_size, size.into(), expected)
                 })?;
                 IvSource::Constant(constant)
             }
@@ -123,15 +156,17 @@ impl TrackEncryption {
             (true, size @ (8 | 16)) => IvSource::PerSample { size },
             (_, other) => {
                 let expected = Expected::Words("0, 8 or 16");
-                return Err(cursor.invalid("default_Per_Sample_IV_Size", other.into(), expected));
+                return Err(cursor.invalid(names.iv_size, other.into(), expected));
             }
         };
-        cursor.finish()?;
         Ok(Self {
             is_protected,
             default_kid,
             iv,
-            pattern,
+            pattern: Pattern {
+                crypt: blocks >> 4,
+                skip: blocks & 15,
+            },
         })
     }
 }
@@ -152,6 +187,44 @@ pub struct Protection {
     pub pattern: Pattern,
 }
 
+impl Protection {
+    /// Puts scheme and parameters together; `place` is the box that has the parameters.
+    pub(crate) fn new(
+        scheme: Scheme,
+        of: &TrackEncryption,
+        (kind, offset): (FourCc, u64),
+    ) -> Result<Self, MediaError> {
+        let invalid = |field, found, expected| MediaError::Invalid {
+            kind,
+            offset,
+            field,
+            found,
+            expected,
+        };
+        let pattern = of.pattern;
+        let blocks = u64::from(pattern.crypt) << 8 | u64::from(pattern.skip);
+        // ISO/IEC 23001-7 section 10: cenc and cbc1 have no pattern. A pattern that only skips protects
+        // nothing while the file says that something is protected.
+        match scheme {
+            Scheme::Cenc | Scheme::Cbc1 if blocks != 0 => {
+                let field = "pattern (crypt in the upper byte)";
+                return Err(invalid(field, blocks, Expected::Exactly(0)));
+            }
+            _ if pattern.crypt == 0 && pattern.skip != 0 => {
+                return Err(invalid("crypt_byte_block", 0, Expected::AtLeast(1)));
+            }
+            _ => {}
+        }
+        Ok(Self {
+            scheme,
+            is_protected: of.is_protected,
+            kid: of.default_kid,
+            iv: of.iv,
+            pattern,
+        })
+    }
+}
+
 /// A parsed `sinf`: protection and the type the sample entry had before.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProtectionInfo {
@@ -170,28 +243,7 @@ impl ProtectionInfo {
         })?;
         let tenc = sinf.required(FourCc::SCHI)?.required(FourCc::TENC)?;
         let track = TrackEncryption::parse(&tenc)?;
-        let pattern = track.pattern;
-        let blocks = u64::from(pattern.crypt) << 8 | u64::from(pattern.skip);
-        // ISO/IEC 23001-7 section 10: cenc and cbc1 have no pattern. A pattern that only skips protects
-        // nothing while the track says it does.
-        match scheme {
-            Scheme::Cenc | Scheme::Cbc1 if blocks != 0 => {
-                let expected = Expected::Exactly(0);
-                return Err(tenc.invalid("pattern (crypt in the upper byte)", blocks, expected));
-            }
-            _ if pattern.crypt == 0 && pattern.skip != 0 => {
-                let expected = Expected::AtLeast(1);
-                return Err(tenc.invalid("default_crypt_byte_block", 0, expected));
-            }
-            _ => {}
-        }
-        let protection = Protection {
-            scheme,
-            is_protected: track.is_protected,
-            kid: track.default_kid,
-            iv: track.iv,
-            pattern,
-        };
+        let protection = Protection::new(scheme, &track, (tenc.kind, tenc.offset))?;
         Ok(Self {
             original,
             protection,

@@ -34,7 +34,74 @@ impl Sample {
     }
 }
 
-/// The samples of one track fragment (`traf`), in file order. All have the same protection.
+/// How the samples of a track fragment are protected: runs of samples, and the protection of each run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SampleProtections {
+    table: Vec<Protection>,
+    runs: Vec<ProtectionRun>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ProtectionRun {
+    /// Index of the first sample behind the run.
+    end: u32,
+    /// Place in the table, from 1; 0 for clear samples.
+    place: u32,
+}
+
+impl SampleProtections {
+    /// Adds samples, `None` for clear ones. Gives the number for [`Self::push_known`].
+    pub(crate) fn push(&mut self, samples: u32, protection: Option<Protection>) -> u32 {
+        let place = match protection.filter(|protection| protection.is_protected) {
+            None => 0,
+            Some(protection) => {
+                if self.table.last() != Some(&protection) {
+                    self.table.push(protection);
+                }
+                // No more than there are samples, which are far below 32 bits.
+                u32::try_from(self.table.len()).unwrap_or(u32::MAX)
+            }
+        };
+        self.push_known(samples, place);
+        place
+    }
+
+    /// Adds samples under a protection that was there before.
+    pub(crate) fn push_known(&mut self, samples: u32, place: u32) {
+        let end = self.len().saturating_add(samples);
+        match self.runs.last_mut() {
+            Some(last) if last.place == place => last.end = end,
+            _ if samples == 0 => {}
+            _ => self.runs.push(ProtectionRun { end, place }),
+        }
+    }
+
+    /// Samples of which something is said.
+    pub(crate) fn len(&self) -> u32 {
+        self.runs.last().map_or(0, |run| run.end)
+    }
+
+    /// Whether all samples are clear.
+    pub(crate) fn none(&self) -> bool {
+        self.runs.iter().all(|run| run.place == 0)
+    }
+
+    /// How a sample is protected, and the index behind the last of those protected alike.
+    pub(crate) fn of(&self, sample: usize) -> (Option<&Protection>, usize) {
+        let after = |run: &ProtectionRun| usize::try_from(run.end).unwrap_or(usize::MAX);
+        let at = self.runs.partition_point(|run| after(run) <= sample);
+        let Some(run) = self.runs.get(at) else {
+            return (None, usize::MAX);
+        };
+        let place = usize::try_from(run.place)
+            .ok()
+            .and_then(|at| at.checked_sub(1));
+        (place.and_then(|at| self.table.get(at)), after(run))
+    }
+}
+
+/// The samples of one track in one fragment (one `traf`), in file order. Most often all have the same
+/// protection.
 #[derive(Clone, Debug)]
 pub struct TrackFragment {
     /// Index of the track in [`Presentation::tracks`](crate::Presentation::tracks).
@@ -47,7 +114,7 @@ pub struct TrackFragment {
     pub timescale: u32,
     /// Decoding time of the first sample (`tfdt`) in units of the timescale, where given.
     pub decode_time: Option<u64>,
-    pub(crate) protection: Option<Protection>,
+    pub(crate) protections: SampleProtections,
     pub(crate) samples: Vec<Sample>,
     pub(crate) subsamples: Vec<Subsample>,
 }
@@ -71,11 +138,10 @@ impl TrackFragment {
             .unwrap_or(&[])
     }
 
-    /// The keys that its samples need, each once or more.
+    /// The keys that its samples need; one may come several times.
     pub fn key_ids(&self) -> impl Iterator<Item = KeyId> {
-        let protection = self.protection.iter().filter(|found| found.is_protected);
-        let protection = protection.filter(|_| !self.samples.is_empty());
-        protection.map(|protection| protection.kid)
+        // The table has only what samples have.
+        self.protections.table.iter().map(|found| found.kid)
     }
 
     /// The samples in file order, in runs of one protection (one key) that lie one behind the other and
@@ -84,7 +150,7 @@ impl TrackFragment {
     pub fn batches(&self, limit: BatchLimit) -> Batches<'_> {
         Batches {
             fragment: self,
-            rest: &self.samples,
+            next: 0,
             limit,
         }
     }
@@ -128,6 +194,7 @@ impl Default for BatchLimit {
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
     fragment: &'a TrackFragment,
+    protection: Option<&'a Protection>,
     samples: &'a [Sample],
 }
 
@@ -135,10 +202,7 @@ impl<'a> Batch<'a> {
     /// How the samples are protected; `None` if they are clear and must be left as they are.
     #[must_use]
     pub fn protection(&self) -> Option<&'a Protection> {
-        self.fragment
-            .protection
-            .as_ref()
-            .filter(|protection| protection.is_protected)
+        self.protection
     }
 
     /// The key they need, if any.
@@ -200,7 +264,8 @@ impl<'a> Batch<'a> {
 #[derive(Clone, Debug)]
 pub struct Batches<'a> {
     fragment: &'a TrackFragment,
-    rest: &'a [Sample],
+    /// Index of the sample that the next batch begins with.
+    next: usize,
     limit: BatchLimit,
 }
 
@@ -213,7 +278,10 @@ impl<'a> Iterator for Batches<'a> {
         let mut used = (0_u64, 0_u64, 0_usize);
         let mut count = 0_usize;
         let mut end = None;
-        for sample in self.rest {
+        let (protection, last) = self.fragment.protections.of(self.next);
+        let all = &self.fragment.samples;
+        let rest = all.get(self.next..last.min(all.len())).unwrap_or_default();
+        for sample in rest {
             used.0 = used.0.saturating_add(sample.duration.into());
             used.1 = used.1.saturating_add(sample.size.into());
             used.2 = used.2.saturating_add(sample.subsamples.into());
@@ -228,10 +296,11 @@ impl<'a> Iterator for Batches<'a> {
             count = count.saturating_add(1);
             end = sample.start.checked_add(sample.size);
         }
-        let (samples, rest) = self.rest.split_at_checked(count).filter(|_| count > 0)?;
-        self.rest = rest;
+        let samples = rest.get(..count).filter(|samples| !samples.is_empty())?;
+        self.next = self.next.saturating_add(count);
         Some(Batch {
             fragment: self.fragment,
+            protection,
             samples,
         })
     }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use keybearer_cenc::{ContentKey, SampleProtection};
 use keybearer_media::{
     BatchLimit, BoxNode, BoxTree, ClearWriter, Detail, FourCc, IvSource, KeyId, MediaError,
-    MediaReader, Part, Presentation, Scheme, Track, TrackKind, Unsupported, clear_init,
+    MediaReader, Part, Presentation, Scheme, Track, TrackKind, clear_init,
 };
 use serde::Deserialize;
 
@@ -146,7 +146,7 @@ fn nodes(node: &BoxNode) -> Vec<&BoxNode> {
 #[test]
 fn every_sample_decrypts_to_its_clear_counterpart() {
     let packets: Packets = serde_json::from_slice(&load("packets.json")).unwrap();
-    for sample in samples().iter().filter(|sample| !sample.rotation) {
+    for sample in &samples() {
         let name = &sample.file;
         let protected = load(name);
         let keys = sample
@@ -293,7 +293,7 @@ fn the_clear_file_has_no_trace_of_protection() {
     const TRACES: [&str; 10] = [
         "sinf", "schm", "schi", "tenc", "frma", "senc", "saiz", "saio", "pssh", "sgpd",
     ];
-    for sample in samples().iter().filter(|sample| !sample.rotation) {
+    for sample in &samples() {
         let name = &sample.file;
         let protected = load(name);
         let keys = sample
@@ -376,37 +376,69 @@ fn a_clear_file_passes_through_as_it_is() {
 }
 
 #[test]
-fn key_rotation_is_refused_before_a_sample_is_given_out() {
-    let sample = samples()
-        .into_iter()
-        .find(|sample| sample.rotation)
-        .unwrap();
-    let file = load(&sample.file);
-    let error = decrypt(&file, &HashMap::new(), BatchLimit::default()).unwrap_err();
-    let what = Unsupported::KeyRotation;
-    assert!(
-        matches!(error, MediaError::Unsupported { what: found, .. } if found == what),
-        "{error}"
-    );
-    // It can be looked at all the same: groups of keys in each traf, pssh in each moof.
-    let tree: Vec<BoxNode> = BoxTree::new(file.as_slice()).map(Result::unwrap).collect();
-    let details: Vec<&Detail> = tree
-        .iter()
-        .flat_map(nodes)
-        .map(|node| &node.detail)
-        .collect();
-    let groups = Detail::Grouping(FourCc(*b"seig"));
-    assert_eq!(
-        details.iter().filter(|detail| ***detail == groups).count(),
-        4
-    );
-    assert_eq!(
-        details
+fn keys_that_change_are_told_with_the_fragments_that_need_them() {
+    let rotated = samples();
+    let rotated: Vec<_> = rotated.iter().filter(|sample| sample.rotation).collect();
+    assert!(rotated.len() >= 5, "the list of samples is cut short");
+    for sample in rotated {
+        let name = &sample.file;
+        let file = load(name);
+        let mut reader = MediaReader::open(file.as_slice()).unwrap();
+        // The track's own id is all zero: nothing can be asked for by the movie header.
+        assert!(reader.presentation().is_protected());
+        assert_eq!(
+            reader.presentation().key_ids(),
+            Vec::<KeyId>::new(),
+            "{name}"
+        );
+        let mut ids: Vec<KeyId> = Vec::new();
+        let mut clear_fragments = 0;
+        while let Some(part) = reader.next_part().unwrap() {
+            let Part::Fragment(fragment) = part else {
+                continue;
+            };
+            let needed: Vec<KeyId> = fragment.tracks()[0].key_ids().collect();
+            let [first, second] = fragment.pssh() else {
+                panic!("{name}: pssh")
+            };
+            let listed = [first, second].map(|pssh| pssh.key_ids.clone());
+            let listed = listed.into_iter().flatten().next().unwrap();
+            match needed[..] {
+                [] => clear_fragments += 1,
+                [id] => {
+                    assert!(listed.contains(&id), "{name}");
+                    if ids.last() != Some(&id) {
+                        ids.push(id);
+                    }
+                }
+                _ => panic!("{name}: one key in each fragment"),
+            }
+        }
+        // Of a clear lead the first key protects nothing.
+        let wanted: Vec<KeyId> = sample.tracks.iter().map(|track| kid(&track.kid)).collect();
+        if name.contains("lead") {
+            assert_eq!(clear_fragments, 1, "{name}");
+            assert!(wanted.ends_with(&ids), "{name}");
+        } else {
+            assert_eq!((clear_fragments, ids), (0, wanted), "{name}");
+        }
+        // Groups of keys in each traf, pssh in each moof.
+        let tree: Vec<BoxNode> = BoxTree::new(file.as_slice()).map(Result::unwrap).collect();
+        let details: Vec<&Detail> = tree
             .iter()
-            .filter(|detail| matches!(detail, Detail::Pssh(_)))
-            .count(),
-        4
-    );
+            .flat_map(nodes)
+            .map(|node| &node.detail)
+            .collect();
+        let groups = Detail::Grouping(FourCc(*b"seig"));
+        assert!(details.iter().filter(|detail| ***detail == groups).count() >= 4);
+        assert!(
+            details
+                .iter()
+                .filter(|detail| matches!(detail, Detail::Pssh(_)))
+                .count()
+                >= 4
+        );
+    }
 }
 
 #[test]

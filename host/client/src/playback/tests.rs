@@ -33,7 +33,6 @@ fn listed() -> Vec<(String, String, Keys)> {
     };
     let files = list["files"].as_array().unwrap().iter();
     files
-        .filter(|file| file["rotation"] == false)
         .map(|file| {
             let tracks = file["tracks"].as_array().unwrap().iter();
             let keys = tracks

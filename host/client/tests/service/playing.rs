@@ -1,7 +1,6 @@
 //! What works: from a token to a clear file.
 
-use keybearer_client::{Client, Enrollment, Isolation, KeyStatus, Level, PlaybackError, TrackType};
-use keybearer_media::{MediaError, Unsupported};
+use keybearer_client::{Client, Enrollment, Isolation, KeyStatus, Level, TrackType};
 use keybearer_server::EnrolmentToken;
 
 use crate::world::{MODEL, World, content, media, sample_file, sample_files, sample_path, wanted};
@@ -158,29 +157,19 @@ fn sessions_in_many_threads_do_not_disturb_each_other() {
     assert_eq!(world.server.registry().totals().unwrap().licenses, 8);
 }
 
-/// Rotation in band is not for this version: said by name, before a licence is asked for.
 #[test]
-fn a_file_with_rotating_keys_is_refused_by_name() {
-    let world = World::new();
-    let client = world.device("device");
-    let sample = sample_files()
-        .into_iter()
-        .find(|sample| sample.rotation)
-        .unwrap();
-    let session = client.open_session().unwrap();
-    let refused = world.play(&client, &session, &sample.file).unwrap_err();
-    assert!(
-        matches!(
-            refused,
-            PlaybackError::Input(MediaError::Unsupported {
-                what: Unsupported::KeyRotation,
-                ..
-            })
-        ),
-        "{refused}"
-    );
-    assert!(world.left().is_empty());
-    assert_eq!(world.server.registry().totals().unwrap().denials, 0);
+fn a_file_whose_keys_change_is_played_with_all_of_them() {
+    for name in ["cenc-periods-video.mp4", "cbcs-periods-video.mp4"] {
+        let world = World::new();
+        let client = world.device("device");
+        let sample = sample_file(name);
+        world.put(content(&sample));
+        let session = client.open_session().unwrap();
+        let summary = world.play(&client, &session, name).unwrap();
+        let keys: Vec<_> = sample.keys.iter().map(|key| key.id).collect();
+        assert_eq!(summary.key_ids, keys, "{name}");
+        assert_eq!(media(&world.output()), media(&sample_path(&sample.clear)));
+    }
 }
 
 #[test]

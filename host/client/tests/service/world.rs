@@ -12,7 +12,7 @@ use keybearer_client::{
 };
 use keybearer_crypto::Secret;
 use keybearer_license::{IvKind, Scheme, ServiceId, TrackType};
-use keybearer_media::{IvSource, Presentation, Protection};
+use keybearer_media::{BatchLimit, IvSource, MediaReader, Part, Protection};
 use keybearer_server::{
     Config, ContentSpec, EnrolmentToken, KeyDirectory, KeySpec, RunningServer, Server, SystemClock,
 };
@@ -90,12 +90,22 @@ pub(crate) fn media(path: &Path) -> Vec<u8> {
     media
 }
 
-/// How the tracks of a file are protected, which the licence of a key must agree with.
+/// How the samples under a key are protected, which its licence must agree with.
 fn protection(file: &Path, id: &KeyId) -> Protection {
-    let presentation = Presentation::parse(&fs::read(file).unwrap()).unwrap();
-    let entries = presentation.tracks.iter().flat_map(|track| &track.entries);
-    let mut all = entries.filter_map(|entry| entry.protection);
-    all.find(|protection| protection.kid == *id).unwrap()
+    let mut reader = MediaReader::open(fs::File::open(file).unwrap()).unwrap();
+    loop {
+        let Part::Fragment(fragment) = reader.next_part().unwrap().unwrap() else {
+            continue;
+        };
+        let tracks = fragment.tracks().iter();
+        let found = tracks
+            .flat_map(|track| track.batches(BatchLimit::UNLIMITED))
+            .filter_map(|batch| batch.protection().copied())
+            .find(|protection| protection.kid == *id);
+        if let Some(found) = found {
+            return found;
+        }
+    }
 }
 
 /// The keys of a file as a content of the server.
