@@ -6,7 +6,7 @@ use clap::Args;
 use comfy_table::{Cell, CellAlignment};
 
 use crate::failure::Failure;
-use crate::terminal::{Terminal, bold, dim, rows, table};
+use crate::terminal::{Terminal, bold, dim, rows, table, wrapped};
 use topics::{GROUPS, Topic, all};
 
 const EXAMPLES: &str = "\
@@ -98,9 +98,9 @@ fn tell(topics: &[Topic]) -> String {
             bold(&topic.name),
             dim(&format!("{}{number}", topic.group))
         );
-        text += &format!("  {}\n", topic.meaning);
+        text += &wrapped(&topic.meaning, 2);
         if let Some(advice) = topic.advice {
-            text += &format!("  What to do: {advice}.\n");
+            text += &wrapped(&format!("What to do: {advice}."), 2);
         }
     }
     text
@@ -119,7 +119,12 @@ fn list(topics: &[Topic]) -> String {
             of_group.add_row([number, Cell::new(&topic.name), Cell::new(&topic.meaning)]);
         }
         if !of_group.is_empty() {
-            text += &format!("{}  {}\n{}", bold(group), dim(what), rows(&of_group));
+            text += &format!(
+                "{}  {}\n{}",
+                bold(group),
+                dim(what),
+                rows(&mut of_group, &[])
+            );
         }
     }
     text

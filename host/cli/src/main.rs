@@ -34,7 +34,10 @@ use crate::failure::Failure;
 
 fn main() -> ExitCode {
     // Before anything is read or opened: a worker must have nothing of its caller's.
-    if std::env::args_os().nth(1).is_some_and(|first| first == keybearer_worker::ARGUMENT) {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == keybearer_worker::ARGUMENT)
+    {
         return keybearer_worker::run();
     }
     let arguments = match Arguments::try_parse() {

@@ -5,7 +5,9 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Style};
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{
+    Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, Width, presets,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -139,8 +141,19 @@ fn drawn() -> bool {
     out.is_terminal() && choice != anstream::ColorChoice::Never
 }
 
-/// A table of plain columns. On a terminal its header stands out and long cells are wrapped; in a pipe
-/// every row is one line.
+/// Columns of the terminal that results go to. `None` in a pipe, and on a terminal that does not know
+/// its size (a serial console, a pseudo-terminal that nobody sized) and says 0.
+fn width() -> Option<u16> {
+    // Asked of a table, since one that draws no colours would not ask by itself.
+    let columns = std::io::stdout()
+        .is_terminal()
+        .then(|| Table::new().width())
+        .flatten();
+    columns.filter(|columns| *columns > 0)
+}
+
+/// A table of plain columns. On a terminal its header stands out and long cells are wrapped; where
+/// there is no width every row is one line.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
@@ -149,12 +162,9 @@ pub(crate) fn table(header: &[&str]) -> Table {
     } else {
         table.force_no_tty();
     }
-    if std::io::stdout().is_terminal() {
+    if let Some(width) = width() {
         table.set_content_arrangement(ContentArrangement::Dynamic);
-        // Asked here, since a table that draws no colours does not ask.
-        if let Some(width) = Table::new().width() {
-            table.set_width(width);
-        }
+        table.set_width(width);
     }
     if !header.is_empty() {
         let bold = |name| {
@@ -173,13 +183,73 @@ pub(crate) fn verdict(good: bool, text: &str) -> Cell {
     cell.fg(if good { Color::Green } else { Color::Red })
 }
 
-/// The rows of a table as text, each line without trailing blanks.
-pub(crate) fn rows(table: &Table) -> String {
+/// Blanks on both sides of a cell.
+const PADDING: usize = 2;
+
+/// The rows of a table as text, each line without trailing blanks. No word is broken: what a narrow
+/// terminal has no room for are the columns in `spare`, which go one after another.
+pub(crate) fn rows(table: &mut Table, spare: &[usize]) -> String {
+    if let Some(width) = table.width().filter(|_| width().is_some()) {
+        let mut least = longest_words(table);
+        let total = |least: &[usize]| least.iter().sum::<usize>();
+        for column in spare {
+            if total(&least) > usize::from(width)
+                && let (Some(words), Some(column)) =
+                    (least.get_mut(*column), table.column_mut(*column))
+            {
+                *words = 0;
+                column.set_constraint(ColumnConstraint::Hidden);
+            }
+        }
+        for (number, words) in least.iter().enumerate().filter(|(_, words)| **words > 0) {
+            if let Some(column) = table.column_mut(number) {
+                let words = Width::Fixed(u16::try_from(*words).unwrap_or(u16::MAX));
+                column.set_constraint(ColumnConstraint::LowerBoundary(words));
+            }
+        }
+    }
     table
         .to_string()
         .lines()
         .map(|line| format!("{}\n", line.trim_end()))
         .collect()
+}
+
+/// The longest word of each column, with the blanks around it.
+fn longest_words(table: &mut Table) -> Vec<usize> {
+    let mut least = vec![0; table.column_count()];
+    let cells = |row: &Row| row.cell_iter().map(Cell::content).collect::<Vec<_>>();
+    for row in table.header().into_iter().chain(table.row_iter()) {
+        for (least, text) in least.iter_mut().zip(cells(row)) {
+            let words = text.split_whitespace().map(|word| word.chars().count());
+            *least = words
+                .max()
+                .map_or(0, |longest| longest + PADDING)
+                .max(*least);
+        }
+    }
+    least
+}
+
+/// A text behind `indent` blanks, broken between words where the terminal is narrower.
+pub(crate) fn wrapped(text: &str, indent: usize) -> String {
+    wrapped_to(width().map_or(usize::MAX, usize::from), text, indent)
+}
+
+fn wrapped_to(width: usize, text: &str, indent: usize) -> String {
+    let (mut all, mut line) = (String::new(), String::new());
+    for word in text.split_whitespace() {
+        let wanted = indent + line.chars().count() + 1 + word.chars().count();
+        if !line.is_empty() && wanted > width {
+            all += &format!("{:indent$}{line}\n", "");
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line += word;
+    }
+    all + &format!("{:indent$}{line}\n", "")
 }
 
 /// A text in the colour of success or failure.
@@ -197,4 +267,18 @@ pub(crate) fn dim(text: &str) -> String {
 pub(crate) fn bold(text: &str) -> String {
     let bold = Style::new().bold();
     format!("{bold}{text}{bold:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped_to;
+
+    #[test]
+    fn lines_break_between_words_only() {
+        let text = "the key may be used";
+        assert_eq!(wrapped_to(usize::MAX, text, 2), "  the key may be used\n");
+        assert_eq!(wrapped_to(12, text, 2), "  the key\n  may be\n  used\n");
+        assert_eq!(wrapped_to(3, text, 0), "the\nkey\nmay\nbe\nused\n");
+        assert_eq!(wrapped_to(3, "unbreakable", 1), " unbreakable\n");
+    }
 }

@@ -9,7 +9,7 @@ fn demo_verifies_every_scheme() {
     let ran = keybearer([
         "demo",
         "--tee",
-        "in-process",
+        "worker",
         "--json",
         "--keep",
         keep.to_str().unwrap(),
@@ -51,7 +51,7 @@ fn demo_verifies_every_scheme() {
 
 #[test]
 fn the_table_has_a_row_for_each_file_and_fits_a_terminal() {
-    let ran = keybearer(["demo", "--tee", "in-process"]).exits(0);
+    let ran = keybearer(["demo", "--tee", "worker"]).exits(0);
     let verified = ran
         .out
         .lines()
@@ -68,7 +68,7 @@ fn the_table_has_a_row_for_each_file_and_fits_a_terminal() {
 fn a_trusted_side_that_is_not_there_is_said() {
     keybearer(["demo", "--tee", "tpm"])
         .exits(2)
-        .says("expected auto, in-process, optee or qemu");
+        .says("expected auto, optee, worker, in-process or qemu");
     keybearer(["demo", "--tee", "optee"]).exits(6).says("optee");
 }
 
@@ -80,12 +80,12 @@ fn the_operators_keys_are_used_where_named() {
     let anchor = keybearer(["serve", "init", keys, "--service", "Example"])
         .exits(0)
         .out;
-    let ran = keybearer(["demo", "--tee", "in-process", "--operator", keys, "--json"]).exits(0);
+    let ran = keybearer(["demo", "--tee", "worker", "--operator", keys, "--json"]).exits(0);
     assert_eq!(ran.json()["anchor"], anchor.trim());
     let ran = keybearer([
         "demo",
         "--tee",
-        "in-process",
+        "worker",
         "--operator",
         "/nowhere",
         "--json",
@@ -99,7 +99,7 @@ fn a_proxy_in_the_environment_does_not_stand_in_the_way() {
     // Nothing listens there.
     let nowhere = "http://127.0.0.1:9";
     let output = crate::run::command()
-        .args(["demo", "--tee", "in-process"])
+        .args(["demo", "--tee", "worker"])
         .envs(["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"].map(|name| (name, nowhere)))
         .output()
         .unwrap();

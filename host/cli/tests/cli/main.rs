@@ -15,3 +15,4 @@ mod interrupted;
 mod play;
 mod readme;
 mod run;
+mod terminals;

@@ -116,7 +116,7 @@ impl Device {
 
     fn run(&self, arguments: &[&str]) -> Ran {
         let state = self.0.path().join("state");
-        let state = ["--tee", "in-process", "--state", state.to_str().unwrap()];
+        let state = ["--tee", "worker", "--state", state.to_str().unwrap()];
         keybearer(arguments.iter().chain(&state))
     }
 
