@@ -3,14 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use keybearer_backend::{BackendChoice, BackendOptions, detect};
+use keybearer_backend::{BackendChoice, BackendOptions, WorkerProgram, detect};
 use keybearer_tee::Tee;
+use rustix::process::{Pid, Signal, getpid, kill_process};
 use tempfile::TempDir;
 
 use crate::{Device, Need, Subject};
 
 /// A backend by name. A software backend gives as many devices as are wanted, each with a folder
 /// of its own; a TEE is one device.
+///
+/// The worker is this very program: its `main` has to call [`keybearer_worker::run`] before anything
+/// else when its first argument is [`keybearer_worker::ARGUMENT`].
 pub struct Chosen {
     choice: BackendChoice,
     operator: Option<[u8; 32]>,
@@ -60,11 +64,14 @@ impl Subject for Chosen {
 
     fn device(&self) -> Result<Box<dyn Device>, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let before = children();
         let tee = start(self.choice, &folder)?;
+        let worker = children().into_iter().find(|child| !before.contains(child));
         Ok(Box::new(Started {
             choice: self.choice,
             folder,
             tee: Some(tee),
+            worker,
         }))
     }
 
@@ -81,13 +88,20 @@ impl Subject for Chosen {
     }
 
     fn can(&self, need: Need) -> bool {
-        need == Need::Restart && !self.only_one()
+        match need {
+            Need::Restart => !self.only_one(),
+            Need::Kill => self.choice == BackendChoice::Worker,
+            _ => false,
+        }
     }
 }
 
 fn start(choice: BackendChoice, folder: &TempDir) -> Result<Arc<dyn Tee>, String> {
     // A TEE keeps its own state and leaves the folder alone.
-    let options = BackendOptions::new(folder.path().join("device"));
+    let mut options = BackendOptions::new(folder.path().join("device"));
+    options.worker = WorkerProgram::This {
+        argument: keybearer_worker::ARGUMENT,
+    };
     match detect(choice, &options) {
         Ok((tee, _)) => Ok(tee),
         Err(error) => Err(error.to_string()),
@@ -99,6 +113,23 @@ struct Started {
     choice: BackendChoice,
     folder: TempDir,
     tee: Option<Arc<dyn Tee>>,
+    /// The worker that was started with it, if one was.
+    worker: Option<Pid>,
+}
+
+/// Processes that this one has started: field 4 of `/proc/PID/stat` is the parent, and what stands
+/// before it may hold anything (`proc_pid_stat(5)`).
+fn children() -> Vec<Pid> {
+    let parent = getpid().as_raw_nonzero().to_string();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let child = |entry: std::fs::DirEntry| {
+        let number: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        let (_, rest) = stat.rsplit_once(')')?;
+        let found = rest.split_whitespace().nth(1)?;
+        (found == parent).then(|| Pid::from_raw(number)).flatten()
+    };
+    processes.filter_map(child).collect()
 }
 
 impl Device for Started {
@@ -111,5 +142,11 @@ impl Device for Started {
         self.tee = None;
         self.tee = Some(start(self.choice, &self.folder)?);
         Ok(())
+    }
+
+    fn kill(&self) {
+        if let Some(worker) = self.worker {
+            kill_process(worker, Signal::KILL).expect("it is a child of this process");
+        }
     }
 }

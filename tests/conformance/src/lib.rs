@@ -29,5 +29,5 @@ pub use case::{Case, Fault, Need, Verdict};
 pub use cases::all;
 pub use chosen::Chosen;
 pub use promises::{BEGIN, END, promises, replaced};
-pub use run::{Outcome, Report, run};
+pub use run::{Outcome, Report, Summary, run};
 pub use subject::{Device, Subject};

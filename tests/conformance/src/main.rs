@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use keybearer_backend::BackendChoice;
-use keybearer_conformance::{Chosen, Outcome, all, replaced, run};
+use keybearer_conformance::{Chosen, Summary, all, replaced, run};
 
 /// What every trusted side promises, as cases that run against any backend.
 #[derive(Parser)]
@@ -48,6 +48,13 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // Before anything is read or opened: a worker must have nothing of its caller's.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == keybearer_worker::ARGUMENT)
+    {
+        return keybearer_worker::run();
+    }
     let done = match Arguments::parse().command {
         Command::Run {
             backend,
@@ -86,15 +93,9 @@ fn run_cases(
         return Err(format!("no case begins with {}", wanted.join(" or ")));
     }
     let reports = run(&subject, cases, |report| println!("{report}")).map_err(|e| e.to_string())?;
-    let count = |of: fn(&Outcome) -> bool| reports.iter().filter(|r| of(&r.outcome)).count();
-    let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
-    println!(
-        "{backend}: {} cases, {} ok, {failed} failed, {} not applicable",
-        reports.len(),
-        count(|outcome| *outcome == Outcome::Ok),
-        count(|outcome| matches!(outcome, Outcome::NotApplicable(_))),
-    );
-    Ok(failed == 0)
+    let summary = Summary::of(&reports);
+    println!("{backend}: {summary}");
+    Ok(summary.failed == 0)
 }
 
 fn write_promises(document: &Path, check: bool) -> Result<bool, String> {

@@ -45,6 +45,48 @@ impl fmt::Display for Report {
     }
 }
 
+/// How many cases ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Promises kept.
+    pub ok: usize,
+    /// Promises broken.
+    pub failed: usize,
+    /// Cases that the subject does not have the means for.
+    pub not_applicable: usize,
+}
+
+impl Summary {
+    /// Counts.
+    #[must_use]
+    pub fn of(reports: &[Report]) -> Self {
+        let mut summary = Self::default();
+        for report in reports {
+            *match report.outcome {
+                Outcome::Ok => &mut summary.ok,
+                Outcome::Failed(_) => &mut summary.failed,
+                Outcome::NotApplicable(_) => &mut summary.not_applicable,
+            } += 1;
+        }
+        summary
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            ok,
+            failed,
+            not_applicable,
+        } = self;
+        let all = ok + failed + not_applicable;
+        write!(
+            f,
+            "{all} cases, {ok} ok, {failed} failed, {not_applicable} not applicable"
+        )
+    }
+}
+
 /// Runs `cases` against `subject` and hands each report to `each` as soon as it is there. Gives
 /// them all.
 ///
