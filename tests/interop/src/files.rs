@@ -1,4 +1,5 @@
-//! The protected files of the table: shipped ones, and those that FFmpeg and Packager make here.
+//! The protected files of the table: shipped ones, those that FFmpeg and Packager make here, and
+//! crafted ones.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,6 +7,7 @@ use std::path::{Path, PathBuf};
 use keybearer_license::{IvKind, Scheme, TrackType};
 use keybearer_tests::samples;
 
+use crate::crafted;
 use crate::tools::{Tools, run};
 
 /// A protected file with its clear counterpart.
@@ -78,6 +80,7 @@ pub fn all(tools: &Tools, scratch: &Path) -> Vec<ProtectedFile> {
     let mut files = shipped();
     files.extend(of_ffmpeg(tools, scratch));
     files.extend(many_slices(tools, scratch));
+    files.extend(crafted::all().iter().map(|made| made.store(scratch)));
     files
 }
 

@@ -159,7 +159,9 @@ pub fn read(ffmpeg: &Path, options: &[&str], file: &Path) -> (Option<i32>, Diges
     let mut arguments: Vec<OsString> = ["-nostdin", "-v", "error"].map(Into::into).into();
     arguments.extend(options.iter().map(Into::into));
     arguments.extend(["-i".into(), file.into()]);
-    arguments.extend(["-map", "0", "-c", "copy", "-f", "framemd5", "-"].map(Into::into));
+    // Samples before the first that its parser takes for a key picture count as well.
+    arguments.extend(["-map", "0", "-c", "copy", "-copyinkf"].map(Into::into));
+    arguments.extend(["-f", "framemd5", "-"].map(Into::into));
     let output = run(ffmpeg, arguments);
     let mut tracks = Digests::new();
     // Stream, two times, duration, size, MD5, side data.

@@ -5,7 +5,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod crafted;
+pub mod encrypt;
 pub mod files;
+pub mod isobmff;
 pub mod judge;
 pub mod peers;
 pub mod product;

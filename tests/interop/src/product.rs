@@ -7,19 +7,21 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::Arc;
 
-use keybearer_backend::{BackendChoice, BackendOptions, detect};
+use keybearer_backend::{BackendChoice, BackendOptions, WorkerProgram, detect};
 use keybearer_client::{
-    Client, ClientError, Licensed, PlaybackError, Session, Summary, decrypt_file,
+    Client, ClientError, DecryptCall, Licensed, PlaybackError, Session, Summary, decrypt_file,
 };
 use keybearer_crypto::Secret;
-use keybearer_license::{IvKind, KeyId, Scheme};
+use keybearer_license::{IvKind, KeyId, Scheme, TrackType};
+use keybearer_media::{IvSource, Pattern, Protection};
 use keybearer_server::{ContentSpec, KeySpec};
 use keybearer_tee::Tee;
 use keybearer_tests::service::Service;
+use keybearer_wire::SampleTableBuilder;
 use tempfile::TempDir;
 
 use crate::files::{Key, ProtectedFile};
-use crate::tools::{COMMAND, run};
+use crate::tools::{COMMAND, WORKER, run};
 
 /// A licence service and a device that it has certified.
 pub struct World {
@@ -40,10 +42,10 @@ impl World {
     pub fn new() -> Self {
         let service = Service::start(&[]);
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let options = BackendOptions::new(folder.path().join("device"));
-        let tee: Arc<dyn Tee> = detect(BackendChoice::InProcess, &options)
-            .expect("software is always there")
-            .0;
+        let mut options = BackendOptions::new(folder.path().join("device"));
+        options.worker = WorkerProgram::At(WORKER.clone());
+        let (tee, _): (Arc<dyn Tee>, _) =
+            detect(BackendChoice::Worker, &options).expect("a worker can be started");
         let (client, _) = service.provisioned(tee).expect("the device is certified");
         Self {
             service,
@@ -89,7 +91,7 @@ impl World {
     ///
     /// # Errors
     /// Those of playing. There is no output then.
-    pub fn play_in(&self, session: &mut Session, input: &Path, output: &Path) -> Played {
+    pub fn play_in(&self, session: &Session, input: &Path, output: &Path) -> Played {
         let mut licensed =
             Licensed::new(&self.client, session, None).map_err(PlaybackError::Decryptor)?;
         decrypt_file(input, output, &mut licensed, &mut |_| ())
@@ -100,7 +102,7 @@ impl World {
     /// # Errors
     /// As [`Self::play_in`].
     pub fn play(&self, input: &Path, output: &Path) -> Played {
-        self.play_in(&mut self.session(), input, output)
+        self.play_in(&self.session(), input, output)
     }
 
     /// A path for a file in a folder that goes with this.
@@ -161,4 +163,41 @@ pub fn decrypt_with_key_file(input: &Path, keys: &[Key], output: &Path) -> Outpu
         output.as_os_str().to_owned(),
     ];
     run(&COMMAND, arguments)
+}
+
+/// Decrypts `data` in a session, as one sample that is protected as a whole by `cenc` with this IV.
+///
+/// # Errors
+/// Those of the session; `data` is then unchanged.
+///
+/// # Panics
+/// When `data` exceeds what a sample's size can say.
+pub fn decrypt_sample(
+    session: &Session,
+    key_id: [u8; 16],
+    iv: &[u8; 16],
+    data: &mut [u8],
+) -> Result<(), ClientError> {
+    let size = u32::try_from(data.len()).expect("a sample has a 32-bit size");
+    let mut samples = SampleTableBuilder::default();
+    samples
+        .push(iv, size, std::iter::empty())
+        .expect("one sample fits");
+    let protection = Protection {
+        scheme: keybearer_media::Scheme::Cenc,
+        is_protected: true,
+        kid: key_id,
+        iv: IvSource::PerSample { size: 16 },
+        pattern: Pattern::default(),
+    };
+    let call = DecryptCall {
+        key_id,
+        license: None,
+        track_type: TrackType::Sd,
+        protection: &protection,
+        duration_ms: 40,
+        picture: None,
+        samples: &samples,
+    };
+    session.decrypt(&call, data)
 }

@@ -97,21 +97,25 @@ pub fn run<A: Into<OsString>>(program: &Path, arguments: impl IntoIterator<Item 
 }
 
 /// The product's command line.
-///
-/// # Panics
-/// When it is not built.
 pub static COMMAND: LazyLock<PathBuf> = LazyLock::new(|| {
-    if let Some(path) = std::env::var_os("KEYBEARER_COMMAND") {
-        return path.into();
-    }
+    let named = std::env::var_os("KEYBEARER_COMMAND").map(PathBuf::from);
+    named.unwrap_or_else(|| built("keybearer", "keybearer-cli"))
+});
+
+/// The product's sandboxed process, in which software mode decrypts.
+pub static WORKER: LazyLock<PathBuf> =
+    LazyLock::new(|| built("interop-worker", "keybearer-interop"));
+
+/// A program of the workspace, which cargo builds when it tests all of it.
+fn built(name: &str, package: &str) -> PathBuf {
     // Tests are in `deps` below the folder of the programs.
     let test = std::env::current_exe().expect("the test knows where it is");
     let folder = test.ancestors().nth(2).expect("a test is in two folders");
-    let path = folder.join("keybearer");
+    let path = folder.join(name);
     assert!(
         path.is_file(),
-        "{} is missing: run `cargo build -p keybearer-cli`, or test the whole workspace",
+        "{} is missing: run `cargo build -p {package}`, or test the whole workspace",
         path.display()
     );
     path
-});
+}
