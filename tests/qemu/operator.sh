@@ -6,6 +6,7 @@
 # Uses the caller's temporary folder, `work`. Gives COMMAND (the program), OPERATOR (the folder of the
 # keys) and ANCHOR (the digest to compile in).
 COMMAND=$TARGET_DIR/qemu-command/keybearer
+COMMAND_BUILD=${AARCH64_TARGET_DIR:-$TARGET_DIR/aarch64}/$TRIPLE/debug/keybearer
 OPERATOR=$TARGET_DIR/qemu-operator
 
 build_command() { # build_command [ARGUMENTS]: cargo's, when more is to be built with it
@@ -13,7 +14,7 @@ build_command() { # build_command [ARGUMENTS]: cargo's, when more is to be built
     say "building for the guest"
     (cd "$REPO" && "$QEMU_DIR/cargo-aarch64.sh" build "$@")
     mkdir -p "${COMMAND%/*}"
-    "${CROSS}strip" -o "$COMMAND" "${AARCH64_TARGET_DIR:-$TARGET_DIR/aarch64}/$TRIPLE/debug/keybearer"
+    "${CROSS}strip" -o "$COMMAND" "$COMMAND_BUILD"
 }
 
 make_operator() {

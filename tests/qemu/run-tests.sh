@@ -1,17 +1,19 @@
 #!/bin/bash
-# run-tests.sh [-o OUT] [-f FILE]... [-e NAME=VALUE]... -- CARGO BUILD ARGUMENTS
+# run-tests.sh [-o OUT] [-f FILE]... [-e NAME=VALUE]... [-c COMMAND] -- CARGO BUILD ARGUMENTS
 # Everything from nothing to a verdict: sets OP-TEE up, builds the trusted applications with the
 # public development key, builds the test programs that the cargo arguments name, boots once, runs
 # them all and fails if one of them does. FILEs and folders lie beside the programs in the guest,
-# in /in, and the programs see the NAMEs.
+# in /in, and the programs see the NAMEs. COMMAND, a line for the guest's shell, runs after them all
+# and must succeed too.
 # OUT (target/qemu-out) keeps guest.log, secure.log and what the programs leave in /out.
 . "$(dirname "$0")/env.sh"
-out=$TARGET_DIR/qemu-out files=() environment=()
-while getopts o:f:e: o; do
+out=$TARGET_DIR/qemu-out files=() environment=() last=
+while getopts o:f:e:c: o; do
     case $o in
         o) out=$OPTARG ;;
         f) files+=("$OPTARG") ;;
         e) environment+=("$OPTARG") ;;
+        c) last=$OPTARG ;;
         *) exit 2 ;;
     esac
 done
@@ -57,8 +59,11 @@ while read -r name _; do
     echo "-- $name"
     if ./$name --nocapture < /dev/null; then echo "-- $name passed"; else echo "-- $name FAILED"; rc=1; fi
 done < programs
-exit $rc
 R
+if [ -n "$last" ]; then
+    printf 'echo "-- %s"\nif %s < /dev/null; then echo "-- passed"; else echo "-- FAILED"; rc=1; fi\n' "$last" "$last" >> "$work/run.sh"
+fi
+echo 'exit $rc' >> "$work/run.sh"
 rc=0
 "$QEMU_DIR/boot.sh" -t "${OPTEE_TIMEOUT:-600}" -o "$out" "$work" || rc=$?
 if [ "$rc" != 0 ]; then

@@ -87,16 +87,6 @@ impl Bare {
         Ok(())
     }
 
-    /// Number of licences that the session holds.
-    ///
-    /// # Errors
-    /// Those of the trusted side.
-    pub fn licenses(&mut self) -> Result<usize, CallError> {
-        let session = self.session;
-        let report = self.connection.exchange(&body::Statuses { session })?;
-        Ok(report.licenses.0.len())
-    }
-
     /// Decrypts `data` in place as one wholly protected sample of the first track of `sample`,
     /// which is a `cenc` file with 16-byte IVs.
     ///

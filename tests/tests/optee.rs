@@ -13,7 +13,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use keybearer_backend::{BackendChoice, BackendOptions, detect};
-use keybearer_client::{Client, Device, Isolation, LicenseWanted, ServerUrl};
+use keybearer_client::{Client, Device, Isolation, ServerUrl};
 use keybearer_rules::Level;
 use keybearer_tee::Tee;
 use keybearer_tests::samples::{self, Sample};
@@ -65,34 +65,6 @@ fn medium_plays_every_sample_as_software_and_as_ffmpeg_does() {
             }
         }
     }
-}
-
-#[test]
-fn an_anchor_that_is_not_compiled_in_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let stranger = Service::start(&[]);
-    let refused = stranger
-        .provisioned(tee(BackendChoice::Optee, &folder))
-        .unwrap_err();
-    assert!(refused.to_string().contains("trust anchor"), "{refused}");
-}
-
-#[test]
-fn a_second_client_neither_sees_nor_uses_the_sessions_of_the_first() {
-    let folder = tempfile::tempdir().unwrap();
-    let samples = samples::standard();
-    let service = operator(&folder, &samples);
-    let optee = tee(BackendChoice::Optee, &folder);
-    let (client, _) = service.provisioned(Arc::clone(&optee)).unwrap();
-    let mut first = client.open_session().unwrap();
-    let mut second = client.open_session().unwrap();
-    let wanted = LicenseWanted {
-        key_ids: vec![samples[0].tracks[0].kid],
-        ..LicenseWanted::default()
-    };
-    client.acquire(&mut first, &wanted).unwrap();
-    assert_eq!(first.statuses().unwrap().licenses.len(), 1);
-    assert!(second.statuses().unwrap().licenses.is_empty());
 }
 
 #[test]

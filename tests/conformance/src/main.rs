@@ -39,7 +39,7 @@ enum Command {
     /// Writes the promises into a document, between its markers.
     Promises {
         /// The document.
-        #[arg(default_value = "README.md")]
+        #[arg(default_value = "tests/README.md")]
         document: PathBuf,
         /// Changes nothing; status 1 when the document is out of date.
         #[arg(long)]

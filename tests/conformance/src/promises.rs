@@ -32,9 +32,9 @@ pub fn promises() -> String {
 fn place(needs: &[Need]) -> String {
     let places = needs.iter().filter_map(|need| match need {
         Need::Clock => Some("with a clock".to_owned()),
-        Need::OwnAnchors => Some("below Medium".to_owned()),
-        Need::BuiltInAnchors => Some("Medium and above".to_owned()),
-        Need::Level(level) => Some(format!("{} and above", level.name())),
+        Need::OwnAnchors => Some("below level medium".to_owned()),
+        Need::BuiltInAnchors => Some("level medium and above".to_owned()),
+        Need::Level(level) => Some(format!("level {} and above", level.name())),
         _ => None,
     });
     let places: Vec<_> = places.collect();

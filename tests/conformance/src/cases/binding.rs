@@ -257,8 +257,6 @@ fn requests_are_sealed(ground: &Ground<'_>) -> Verdict {
         .try_into()
         .unwrap_or(KEY);
     let request = scene.at.request(scene.session, &[kid])?;
-    let read = scene.service.read(&request);
-    same(read.request.keys.len(), 1, "the keys asked for")?;
     let (key, _) = scene.at.device_key(scene.service.anchor().0)?;
     let secrets: [(&str, &[u8]); 3] = [
         ("a key id", &kid),
@@ -271,6 +269,8 @@ fn requests_are_sealed(ground: &Ground<'_>) -> Verdict {
             .any(|piece| request.windows(8).any(|window| window == piece));
         hold(!shows, format!("the request shows {what}"))?;
     }
+    let read = scene.service.read(&request);
+    same(read.request.keys.len(), 1, "the keys asked for")?;
     let info = scene.service.info();
     let second = scene.at.request_fresh(scene.session, &[kid], &info)?;
     hold(request != second, "two requests are the same")

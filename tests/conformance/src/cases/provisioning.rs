@@ -74,7 +74,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         id: "KB-PROV-11",
-        promise: "Two services under two anchors find nothing in a device's requests that links it.",
+        promise: "Under two anchors a device has two keys, two identifiers and two boot identities.",
         needs: &[Need::OwnAnchors],
         run: two_anchors_do_not_link,
     },
