@@ -39,4 +39,4 @@ pub use error::SoftError;
 #[cfg(feature = "in-process")]
 pub use in_process::{SoftConfig, SoftTee};
 pub use program::{WORKER_VARIABLE, WorkerProgram};
-pub use tee::{CALL_DEADLINE, WorkerConfig, WorkerTee};
+pub use tee::{DEADLINE, WorkerConfig, WorkerTee};

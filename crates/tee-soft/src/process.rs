@@ -51,9 +51,8 @@ impl Process {
         result.recv().map_err(|_| io::ErrorKind::BrokenPipe)?
     }
 
-    #[cfg(test)]
-    pub(crate) fn pid(&self) -> Pid {
-        self.pid
+    pub(crate) fn id(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().cast_unsigned()
     }
 
     fn fate(&self) -> MutexGuard<'_, Option<String>> {
@@ -83,6 +82,13 @@ impl Process {
         if !self.wait() {
             self.kill();
         }
+    }
+
+    /// Time that the process has run on a processor, in nanoseconds; `None` where the system does not
+    /// say.
+    pub(crate) fn processor_time(&self) -> Option<u64> {
+        let times = std::fs::read_to_string(format!("/proc/{}/schedstat", self.id())).ok()?;
+        times.split(' ').next()?.parse().ok()
     }
 
     /// How the process ended, in words.

@@ -13,11 +13,12 @@ use crate::session::WorkerSession;
 use crate::worker::Worker;
 use crate::{SoftError, WorkerProgram};
 
-/// How long a worker may be silent while a call is waiting before it is taken for hung and killed.
+/// How long a worker may be silent, while it starts or while a call is waiting, before it is taken for
+/// hung and killed.
 ///
 /// The longest call decrypts [`keybearer_wire::limits::MAX_MEDIA`] bytes or waits for storage to
 /// become durable; both take seconds on the slowest devices.
-pub const CALL_DEADLINE: Duration = Duration::from_secs(10);
+pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What an application decides about its worker.
 #[derive(Clone, Debug)]
@@ -30,8 +31,8 @@ pub struct WorkerConfig {
     /// The application says that the device has a built-in panel. Nobody verifies it: the core marks
     /// it as stated by the host.
     pub internal_panel: bool,
-    /// How long a worker may be silent while a call waits; [`CALL_DEADLINE`] unless there is reason.
-    pub call_deadline: Duration,
+    /// How long a worker may be silent; [`DEADLINE`] unless there is reason.
+    pub deadline: Duration,
 }
 
 impl WorkerConfig {
@@ -42,7 +43,7 @@ impl WorkerConfig {
             program,
             state_dir: state_dir.into(),
             internal_panel: false,
-            call_deadline: CALL_DEADLINE,
+            deadline: DEADLINE,
         }
     }
 }
@@ -87,6 +88,12 @@ impl WorkerTee {
                 current: Mutex::new(worker),
             }),
         })
+    }
+
+    /// Process id of the worker in use, which may have ended.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.current().process_id()
     }
 
     /// The worker that is to be used: another one when the last one died.

@@ -20,8 +20,12 @@ use crate::socket::Socket;
 use crate::sys::Mapping;
 use crate::{SoftError, WorkerConfig};
 
-/// How long a worker may take to start: it opens files and makes its core.
-const START_DEADLINE: Duration = Duration::from_secs(10);
+/// Looks at a silent worker before the deadline.
+const LOOKS: u32 = 4;
+
+/// Deadlines that a worker may let pass in silence if it runs on a processor meanwhile: on a machine
+/// that has too much to do, everything takes its time.
+const PATIENCE: u32 = 12;
 
 /// A worker and the control socket to it. Dropping it ends the process.
 #[derive(Debug)]
@@ -30,8 +34,8 @@ pub(crate) struct Worker {
     pub(crate) number: u64,
     pub(crate) locked: Locked,
     control: Mutex<Socket>,
-    pub(crate) process: Arc<Process>,
-    call_deadline: Duration,
+    process: Arc<Process>,
+    deadline: Duration,
     begin: Instant,
     /// When it last answered anybody, in milliseconds since `begin`.
     last_answer: AtomicU64,
@@ -49,8 +53,8 @@ impl Worker {
         let process = Process::spawn(&config.program, theirs).map_err(not_executed)?;
         let greeted = greet(&control, config).and_then(|locked| {
             control
-                .set_deadline(Some(config.call_deadline))
-                .map_err(|_| SoftError::Core("its socket takes no deadline".into()))?;
+                .set_deadline(Some(config.deadline / LOOKS))
+                .map_err(not_executed)?;
             Ok(locked)
         });
         let locked = match greeted {
@@ -71,7 +75,7 @@ impl Worker {
             locked,
             control: Mutex::new(control),
             process,
-            call_deadline: config.call_deadline,
+            deadline: config.deadline,
             begin: Instant::now(),
             last_answer: AtomicU64::new(0),
         })
@@ -81,7 +85,7 @@ impl Worker {
     pub(crate) fn connect(&self) -> Result<Option<(Socket, Mapping)>, TeeError> {
         let (socket, theirs) = Socket::pair().map_err(failed("make a socket"))?;
         socket
-            .set_deadline(Some(self.call_deadline))
+            .set_deadline(Some(self.deadline / LOOKS))
             .map_err(failed("set a deadline"))?;
         let file = memory_file(ARENA).map_err(failed("make shared memory"))?;
         let arena = Mapping::new(file.as_fd(), ARENA).map_err(failed("map shared memory"))?;
@@ -127,6 +131,7 @@ impl Worker {
         socket: &Socket,
         room: &'r mut [u8],
     ) -> Result<&'r [u8], TeeError> {
+        let (mut looks, mut ran) = (0, None);
         loop {
             let received = socket.receive(room).map(|message| message.map(<[u8]>::len));
             match received {
@@ -134,9 +139,16 @@ impl Worker {
                     self.last_answer.store(self.now(), Ordering::Relaxed);
                     return Ok(&room[..len]);
                 }
-                // It may be busy with others' calls; silent to all of them, it hangs.
-                Err(error)
-                    if error.kind() == io::ErrorKind::WouldBlock && !self.silent_too_long() => {}
+                // It may be busy with others' calls. Silent to all of them, and not even running since
+                // the last look, it hangs.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    looks += 1;
+                    let before = std::mem::replace(&mut ran, self.process.processor_time());
+                    let hangs = self.silent_too_long() && ran == before;
+                    if hangs || looks == LOOKS * PATIENCE {
+                        return Err(self.condemn());
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                     return Err(self.distrust("a message longer than any"));
                 }
@@ -155,6 +167,10 @@ impl Worker {
     pub(crate) fn distrust(&self, what: &'static str) -> TeeError {
         self.process.kill();
         TeeError::BadAnswer(what)
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// True once it has ended.
@@ -193,7 +209,7 @@ impl Worker {
         let silent = self
             .now()
             .saturating_sub(self.last_answer.load(Ordering::Relaxed));
-        u128::from(silent) >= self.call_deadline.as_millis()
+        u128::from(silent) >= self.deadline.as_millis()
     }
 }
 
@@ -217,7 +233,9 @@ fn greet(control: &Socket, config: &WorkerConfig) -> Result<Locked, SoftError> {
         io::ErrorKind::WouldBlock => not_a_worker("it said nothing in time"),
         _ => not_a_worker(&error.to_string()),
     };
-    control.set_deadline(Some(START_DEADLINE)).map_err(silent)?;
+    control
+        .set_deadline(Some(config.deadline))
+        .map_err(silent)?;
 
     let mut room = [0; MAX_MESSAGE];
     let hello = control
