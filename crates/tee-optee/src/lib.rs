@@ -1,9 +1,10 @@
 //! The trusted core inside OP-TEE, reached through libteec.
 //!
 //! A connection is a session of the key TA with one arena of registered shared memory: request and
-//! response have fixed places in it, media follows and is decrypted where it stands. Registered
-//! memory costs a quarter of what temporary references cost a call, and nothing is registered
-//! while samples flow.
+//! response have fixed places in it. Media that the caller holds in memory of
+//! [`TeeSession::shared_memory`] is decrypted where it stands; other media is copied into the arena
+//! and back. Registered memory costs a quarter of what temporary references cost a call, and nothing
+//! is registered while samples flow.
 //!
 //! The trusted application is trusted with its answers' meaning, never with their sizes: every
 //! length that comes back is checked against the arena before a byte is copied out of it.
@@ -14,10 +15,10 @@ mod error;
 #[allow(unsafe_code)] // the C interface of libteec; every block says why it is sound
 mod sys;
 
-use keybearer_tee::{BackendInfo, Media, Tee, TeeError, TeeSession};
+use keybearer_tee::{BackendInfo, Media, SharedMemory, Tee, TeeError, TeeSession};
 use keybearer_wire::limits::{MAX_REQUEST, MAX_RESPONSE, OPTEE_MAX_MEDIA};
 use optee_teec::Uuid;
-use sys::{Range, Slots};
+use sys::{Place, Range, SharedBytes, Slots};
 
 /// UUID of the key TA, as its signed header carries it.
 pub const KEY_TA: &str = include_str!("../../../ta/keybearer/uuid.txt").trim_ascii();
@@ -67,6 +68,31 @@ impl OpteeSession {
         }
         Ok(())
     }
+
+    /// Names the media of a call to the trusted application. What lies elsewhere than in memory of
+    /// this connection's goes through the arena: copied in here, and back by who finds no place of
+    /// its own for the output (`false`).
+    fn lay_out(&mut self, media: &Media<'_>) -> Result<(Place, Place, bool), TeeError> {
+        let len = media.len();
+        let (input, output): (&[u8], &[u8]) = match media {
+            Media::None => (&[], &[]),
+            Media::InPlace(data) => (data, data),
+            Media::Into { input, output } => (input, &output[..len]),
+        };
+        let (from, to) = (self.connection.find(input), self.connection.find(output));
+        if from.is_none() || to.is_none() {
+            self.reserve(len)?;
+        }
+        if from.is_none() {
+            self.connection.write(MEDIA_AT, input);
+        }
+        let in_place = to.is_some();
+        let own = || {
+            let offset = MEDIA_AT;
+            self.connection.place(Range { offset, len })
+        };
+        Ok((from.unwrap_or_else(own), to.unwrap_or_else(own), in_place))
+    }
 }
 
 impl TeeSession for OpteeSession {
@@ -87,18 +113,8 @@ impl TeeSession for OpteeSession {
             check("media", input.len(), output.len())?;
         }
         let len = media.len();
-        self.reserve(len)?;
-
+        let (media_in, media_out, in_place) = self.lay_out(&media)?;
         self.connection.write(0, request);
-        match &media {
-            Media::None => {}
-            Media::InPlace(data) => self.connection.write(MEDIA_AT, data),
-            Media::Into { input, .. } => self.connection.write(MEDIA_AT, input),
-        }
-        let media_range = Range {
-            offset: MEDIA_AT,
-            len,
-        };
         let slots = Slots {
             request: Range {
                 offset: 0,
@@ -108,10 +124,10 @@ impl TeeSession for OpteeSession {
                 offset: RESPONSE_AT,
                 len: MAX_RESPONSE,
             },
-            media_in: media_range,
-            media_out: media_range,
+            media_in,
+            media_out,
         };
-        let written = self.connection.invoke(command, slots).map_err(|failure| {
+        let written = self.connection.invoke(command, &slots).map_err(|failure| {
             let error = error::of(failure);
             self.dead = matches!(error, TeeError::Dead);
             error
@@ -124,13 +140,40 @@ impl TeeSession for OpteeSession {
         self.connection.read(RESPONSE_AT, response);
         // A refused command gives no media back: what the caller holds stays as it is.
         match media {
-            Media::None => {}
-            Media::InPlace(data) => self.connection.read(MEDIA_AT, &mut data[..written.media]),
-            Media::Into { output, .. } => {
-                self.connection.read(MEDIA_AT, &mut output[..written.media])
+            Media::InPlace(output) | Media::Into { output, .. } if !in_place => {
+                self.connection.read(MEDIA_AT, &mut output[..written.media]);
             }
+            _ => {}
         }
         Ok(())
+    }
+
+    fn shared_memory(&mut self, len: usize) -> Result<Option<Box<dyn SharedMemory>>, TeeError> {
+        if self.dead {
+            return Err(TeeError::Dead);
+        }
+        // What is registered takes room of OP-TEE's own, which all clients share; and more than this
+        // no call carries.
+        check("shared memory", len, OPTEE_MAX_MEDIA)?;
+        // A memory of no bytes cannot be registered.
+        let shared = self.connection.share(len.max(1)).map_err(error::of)?;
+        Ok(Some(Box::new(Lent { shared, len })))
+    }
+}
+
+/// Shared memory in the hands of a caller.
+struct Lent {
+    shared: SharedBytes,
+    len: usize,
+}
+
+impl SharedMemory for Lent {
+    fn bytes(&self) -> &[u8] {
+        &self.shared.bytes()[..self.len]
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.shared.bytes_mut()[..self.len]
     }
 }
 

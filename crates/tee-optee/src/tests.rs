@@ -282,3 +282,103 @@ fn a_dead_application_is_not_called_again_and_a_new_connection_finds_another() {
     let mut session = ClearSession::new(connect(&board).unwrap());
     session.exchange(&Describe {}).unwrap();
 }
+
+#[test]
+fn media_in_shared_memory_travels_without_a_copy() {
+    let (board, mut session) = connected(mirror);
+    let mut shared = session.shared_memory(10_000).unwrap().unwrap();
+    assert_eq!(shared.bytes(), [0; 10_000]);
+    let memories = board.memories();
+    let mut response = Vec::new();
+    for (begin, end) in [(0, 10_000), (1, 9_999), (9_999, 10_000), (5, 5)] {
+        shared.bytes_mut().fill(0x0f);
+        let slice = &mut shared.bytes_mut()[begin..end];
+        session
+            .call(1, b"", &mut response, Media::InPlace(slice))
+            .unwrap();
+        for (at, byte) in shared.bytes().iter().enumerate() {
+            let expected = if (begin..end).contains(&at) {
+                0xf0
+            } else {
+                0x0f
+            };
+            assert_eq!(*byte, expected, "{at} of {begin}..{end}");
+        }
+    }
+    assert_eq!(board.memories(), memories, "no arena was made for it");
+}
+
+#[test]
+fn one_side_of_the_media_may_be_shared_and_the_other_not() {
+    let (_board, mut session) = connected(mirror);
+    let mut shared = session.shared_memory(64).unwrap().unwrap();
+    let mut response = Vec::new();
+    let into = Media::Into {
+        input: &[0x0f; 32],
+        output: &mut shared.bytes_mut()[16..64],
+    };
+    session.call(1, b"", &mut response, into).unwrap();
+    assert_eq!(shared.bytes()[..16], [0; 16]);
+    assert_eq!(shared.bytes()[16..48], [0xf0; 32]);
+    assert_eq!(shared.bytes()[48..], [0; 16]);
+    let mut output = [0x55; 40];
+    let from = Media::Into {
+        input: &shared.bytes()[16..48],
+        output: &mut output,
+    };
+    session.call(1, b"", &mut response, from).unwrap();
+    assert_eq!(output[..32], [0x0f; 32]);
+    assert_eq!(output[32..], [0x55; 8]);
+}
+
+#[test]
+fn memory_of_another_connection_is_copied_like_any_other() {
+    let (board, mut session) = connected(mirror);
+    let mut other = connect(&board).unwrap();
+    let mut foreign = other.shared_memory(100).unwrap().unwrap();
+    let media = Media::InPlace(foreign.bytes_mut());
+    session.call(1, b"", &mut Vec::new(), media).unwrap();
+    assert_eq!(foreign.bytes(), [0xff; 100]);
+    let arenas = board.memories();
+    assert_eq!(
+        arenas.last(),
+        Some(&(MEDIA_AT + 128)),
+        "through an arena: {arenas:?}"
+    );
+}
+
+#[test]
+fn shared_memory_outlives_its_connection_and_is_released() {
+    let (board, mut session) = connected(mirror);
+    let mut shared = session.shared_memory(100).unwrap().unwrap();
+    let second = session.shared_memory(0).unwrap().unwrap();
+    assert!(second.bytes().is_empty());
+    drop(session);
+    assert_eq!(board.open(), ["context", "memory", "memory"]);
+    shared.bytes_mut().fill(7);
+    assert_eq!(shared.bytes(), [7; 100]);
+    drop(shared);
+    drop(second);
+    assert!(board.open().is_empty(), "{:?}", board.open());
+}
+
+#[test]
+fn what_cannot_be_shared_is_refused() {
+    let (board, mut session) = connected(mirror);
+    let big = session.shared_memory(OPTEE_MAX_MEDIA + 1);
+    assert!(matches!(
+        big,
+        Err(TeeError::TooLarge {
+            what: "shared memory",
+            ..
+        })
+    ));
+    board.refuse(Call::SharedMemory, raw::TEEC_ERROR_OUT_OF_MEMORY);
+    assert!(matches!(session.shared_memory(1), Err(TeeError::Io { .. })));
+    board.refuse(Call::SharedMemory, raw::TEEC_SUCCESS);
+    board.kill();
+    session
+        .call(1, b"", &mut Vec::new(), Media::None)
+        .unwrap_err();
+    assert!(matches!(session.shared_memory(1), Err(TeeError::Dead)));
+}
