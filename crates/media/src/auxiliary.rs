@@ -9,10 +9,9 @@ use core::ops::Range;
 
 use keybearer_cenc::Subsample;
 
-use crate::boxes::Mp4Box;
+use crate::boxes::{Mp4Box, once};
 use crate::cursor::{Cursor, to_u64};
 use crate::layout::FragmentBytes;
-use crate::limits;
 use crate::sample::SampleProtections;
 use crate::{Expected, FourCc, Iv, IvSource, MediaError, Protection, Sample, protection};
 
@@ -64,6 +63,22 @@ pub(crate) fn senc_sample_count(senc: &Mp4Box<'_>) -> Result<(u32, bool), MediaE
         return Err(cursor.invalid("flags", flags.into(), expected));
     }
     Ok((cursor.u32()?, flags & USES_SUBSAMPLES != 0))
+}
+
+impl<'a> AuxiliaryBoxes<'a> {
+    /// Keeps a box if it is one of these. `false` for boxes of other types.
+    pub(crate) fn take(&mut self, found: Mp4Box<'a>) -> Result<bool, MediaError> {
+        let place = match found.kind {
+            FourCc::SENC => &mut self.senc,
+            FourCc::SAIZ => &mut self.saiz,
+            FourCc::SAIO => &mut self.saio,
+            _ => return Ok(false),
+        };
+        if found.kind == FourCc::SENC || is_protection_info(&found)? {
+            once(place, found)?;
+        }
+        Ok(true)
+    }
 }
 
 impl AuxiliaryBoxes<'_> {
@@ -145,7 +160,7 @@ fn apply_senc(
                 protection,
                 has_subsamples,
             };
-            entry.read(&mut cursor, context, sample, subsamples)?;
+            entry.read(&mut cursor, context.subsamples, sample, subsamples)?;
             if let Some(sizes) = &sizes {
                 sizes.compare(index, before.saturating_sub(cursor.remaining()))?;
             }
@@ -198,7 +213,7 @@ fn apply_pointed(
                 protection,
                 has_subsamples,
             };
-            entry.read(&mut cursor, context, sample, subsamples)?;
+            entry.read(&mut cursor, context.subsamples, sample, subsamples)?;
             cursor.finish()?;
         }
     }
@@ -213,7 +228,7 @@ fn pointed<'a>(context: &AuxiliaryContext<'a>, offset: u64, size: usize) -> Opti
 }
 
 /// Size of the IV that a sample has of its own.
-fn iv_bytes(protection: Option<&Protection>) -> usize {
+pub(crate) fn iv_bytes(protection: Option<&Protection>) -> usize {
     match protection.map(|protection| protection.iv) {
         Some(IvSource::PerSample { size }) => usize::from(size),
         _ => 0,
@@ -221,16 +236,17 @@ fn iv_bytes(protection: Option<&Protection>) -> usize {
 }
 
 /// `CencSampleAuxiliaryDataFormat` of one sample, ISO/IEC 23001-7 section 7.2.
-struct Entry<'a> {
-    protection: Option<&'a Protection>,
-    has_subsamples: bool,
+pub(crate) struct Entry<'a> {
+    pub(crate) protection: Option<&'a Protection>,
+    pub(crate) has_subsamples: bool,
 }
 
 impl Entry<'_> {
-    fn read(
+    /// Reads it, taking so many subsamples at most in all.
+    pub(crate) fn read(
         &self,
         cursor: &mut Cursor<'_>,
-        context: &AuxiliaryContext<'_>,
+        limit: usize,
         sample: &mut Sample,
         subsamples: &mut Vec<Subsample>,
     ) -> Result<(), MediaError> {
@@ -255,8 +271,7 @@ impl Entry<'_> {
         let first = subsamples.len();
         let field = "number of subsamples in the fragment";
         let last = first.saturating_add(count.into());
-        let traf = &context.traf;
-        limits::within(last, context.subsamples, field, traf.kind, traf.offset)?;
+        cursor.within(last, limit, field)?;
         let table = cursor.bytes(usize::from(count).saturating_mul(SUBSAMPLE_BYTES))?;
         let (mut total, mut protected_total) = (0_u64, 0_u64);
         for [c1, c0, p3, p2, p1, p0] in table.as_chunks::<SUBSAMPLE_BYTES>().0 {
@@ -293,7 +308,7 @@ impl Entry<'_> {
 }
 
 /// `saiz`, ISO/IEC 14496-12 section 8.7.8.
-struct Sizes<'a> {
+pub(crate) struct Sizes<'a> {
     source: Mp4Box<'a>,
     default: u8,
     count: usize,
@@ -301,7 +316,7 @@ struct Sizes<'a> {
 }
 
 impl<'a> Sizes<'a> {
-    fn parse(source: &Mp4Box<'a>, samples: usize) -> Result<Self, MediaError> {
+    pub(crate) fn parse(source: &Mp4Box<'a>, samples: usize) -> Result<Self, MediaError> {
         let (mut cursor, _) = skip_type(source, 0)?;
         let default = cursor.u8()?;
         let found = cursor.u32()?;
@@ -326,7 +341,7 @@ impl<'a> Sizes<'a> {
     }
 
     /// Size for a sample; samples behind the table have none.
-    fn get(&self, sample: usize) -> u8 {
+    pub(crate) fn get(&self, sample: usize) -> u8 {
         match self.table.get(sample) {
             Some(size) => *size,
             None if sample < self.count => self.default,
@@ -334,12 +349,12 @@ impl<'a> Sizes<'a> {
         }
     }
 
-    fn any(&self) -> bool {
+    pub(crate) fn any(&self) -> bool {
         self.count != 0 && (self.default != 0 || self.table.iter().any(|size| *size != 0))
     }
 
     /// The size must be that found in `senc`, unless that does not fit into its 8 bits.
-    fn compare(&self, sample: usize, actual: usize) -> Result<(), MediaError> {
+    pub(crate) fn compare(&self, sample: usize, actual: usize) -> Result<(), MediaError> {
         let written = self.get(sample);
         if actual.to_le_bytes().first() == Some(&written)
             && (actual > usize::from(u8::MAX) || actual == usize::from(written))
@@ -354,10 +369,10 @@ impl<'a> Sizes<'a> {
 }
 
 /// `saio`, ISO/IEC 14496-12 section 8.7.9.
-struct Offsets<'a> {
-    source: Mp4Box<'a>,
+pub(crate) struct Offsets<'a> {
+    pub(crate) source: Mp4Box<'a>,
     version: u8,
-    count: u32,
+    pub(crate) count: u32,
     table: &'a [u8],
 }
 
@@ -365,7 +380,7 @@ struct Offsets<'a> {
 type Group = (Option<u64>, Range<usize>);
 
 impl<'a> Offsets<'a> {
-    fn parse(source: &Mp4Box<'a>) -> Result<Self, MediaError> {
+    pub(crate) fn parse(source: &Mp4Box<'a>) -> Result<Self, MediaError> {
         let (mut cursor, version) = skip_type(source, 1)?;
         let count = cursor.u32()?;
         let width = if version == 0 { 4 } else { 8 };
@@ -380,6 +395,15 @@ impl<'a> Offsets<'a> {
             count,
             table,
         })
+    }
+
+    /// One of the offsets, counted from zero.
+    pub(crate) fn get(&self, index: u32) -> Option<u64> {
+        let width: usize = if self.version == 0 { 4 } else { 8 };
+        let start = usize::try_from(index).ok()?.checked_mul(width)?;
+        let row = self.table.get(start..start.checked_add(width)?)?;
+        let mut row = Cursor::over(row, self.source.kind, self.source.offset);
+        row.versioned(self.version).ok()
     }
 
     /// The samples for which each offset stands: one offset for all, or one for each `trun`. An empty

@@ -10,11 +10,11 @@
 
 use std::io::{Read, Write};
 
-use crate::boxes::{Boxes, Mp4Box, SHORT_HEADER};
+use crate::boxes::{Boxes, Mp4Box};
 use crate::layout::TrackFragmentHeader;
 use crate::movie::{description_boxes, track_id};
-use crate::protection::original_format;
-use crate::sample_entry::{entry_children, is_protected_type};
+use crate::rewrite::Rewrite;
+use crate::sample_entry::{entry_children, is_protected_type, protection_of};
 use crate::{FourCc, Fragment, MediaError, MediaReader, Presentation, auxiliary, groups};
 
 /// Writes a clear file to any [`Write`], in the order in which [`MediaReader`] gives its parts.
@@ -25,13 +25,14 @@ pub struct ClearWriter<W> {
 }
 
 impl<W: Write> ClearWriter<W> {
-    /// Starts the file: writes what the reader has read so far, up to and including `moov`, in clear.
+    /// Starts the file: writes what comes before the first part that the reader gives, in clear. That is
+    /// everything up to and including `moov`, unless `moov` is behind the media data.
     ///
     /// # Errors
     /// The output fails.
     pub fn start<R: Read>(output: W, reader: &MediaReader<R>) -> Result<Self, MediaError> {
         let mut writer = Self::resume(output, reader.presentation());
-        writer.output.write_all(&clear_init(reader.init())?)?;
+        write_clear(&writer.protected, reader.head(), &mut writer.output)?;
         Ok(writer)
     }
 
@@ -57,8 +58,12 @@ impl<W: Write> ClearWriter<W> {
     /// # Errors
     /// The output fails.
     pub fn write_fragment(&mut self, fragment: &Fragment) -> Result<(), MediaError> {
-        let moof = Mp4Box::whole(&fragment.moof, fragment.offset)?;
-        self.output.write_all(&self.protected.clear_moof(&moof)?)?;
+        // A piece of a progressive file has none.
+        if !fragment.moof.is_empty() {
+            let moof = Mp4Box::whole(&fragment.moof, fragment.offset)?;
+            let clear = self.protected.clear_moof(&moof)?;
+            clear.write(&fragment.moof, &mut self.output)?;
+        }
         Ok(self.output.write_all(fragment.media())?)
     }
 
@@ -78,19 +83,31 @@ impl<W: Write> ClearWriter<W> {
 /// No `moov`, or anything that is wrong in it.
 pub fn clear_init(init: &[u8]) -> Result<Vec<u8>, MediaError> {
     let protected = ProtectedTracks::of(&Presentation::parse(init)?);
-    if protected.0.is_empty() {
-        return Ok(init.to_vec());
-    }
     let mut out = Vec::with_capacity(init.len());
-    for found in Boxes::top_level(init, 0) {
+    write_clear(&protected, init, &mut out)?;
+    Ok(out)
+}
+
+/// Writes whole boxes, `moov` in its clear form.
+fn write_clear(
+    protected: &ProtectedTracks,
+    boxes: &[u8],
+    output: &mut impl Write,
+) -> Result<(), MediaError> {
+    for found in Boxes::top_level(boxes, 0) {
         let found = found?;
         if found.kind == FourCc::MOOV {
-            out.extend(protected.clear_moov(&found)?);
+            protected.clear_moov(&found)?.write(found.bytes, output)?;
         } else {
-            out.extend(found.bytes);
+            output.write_all(found.bytes)?;
         }
     }
-    Ok(out)
+    Ok(())
+}
+
+/// The clear form of a `moov`, whose bytes these are.
+pub(crate) fn clear_moov(moov: &[u8], presentation: &Presentation) -> Result<Rewrite, MediaError> {
+    ProtectedTracks::of(presentation).clear_moov(&Mp4Box::whole(moov, 0)?)
 }
 
 /// Numbers of the tracks that have protection. All others keep every byte.
@@ -108,156 +125,98 @@ impl ProtectedTracks {
         )
     }
 
-    fn clear_moov(&self, moov: &Mp4Box<'_>) -> Result<Vec<u8>, MediaError> {
-        same_size(moov, |out, child| match child.kind {
+    fn clear_moov(&self, moov: &Mp4Box<'_>) -> Result<Rewrite, MediaError> {
+        let mut out = Rewrite::new(moov.offset);
+        if self.0.is_empty() {
+            out.keep(moov);
+            return Ok(out);
+        }
+        out.same_size(moov, |out, child| match child.kind {
             FourCc::PSSH => Ok(()),
             FourCc::TRAK if self.0.contains(&track_id(&child.required(FourCc::TKHD)?)?) => {
-                rebuild(out, child, descend)
+                out.container(child, descend)
             }
             _ => keep(out, child),
-        })
+        })?;
+        Ok(out)
     }
 
-    fn clear_moof(&self, moof: &Mp4Box<'_>) -> Result<Vec<u8>, MediaError> {
-        same_size(moof, |out, child| match child.kind {
+    fn clear_moof(&self, moof: &Mp4Box<'_>) -> Result<Rewrite, MediaError> {
+        let mut out = Rewrite::new(moof.offset);
+        out.same_size(moof, |out, child| match child.kind {
             FourCc::PSSH => Ok(()),
             FourCc::TRAF => {
                 let tfhd = TrackFragmentHeader::parse(&child.required(FourCc::TFHD)?)?;
                 if self.0.contains(&tfhd.track_id) {
-                    rebuild(out, child, keep_unless_protection)
+                    out.container(child, keep_unless_protection)
                 } else {
                     keep(out, child)
                 }
             }
             _ => keep(out, child),
-        })
+        })?;
+        Ok(out)
     }
 }
 
 /// From `trak` down to the sample descriptions.
-fn descend(out: &mut Vec<u8>, found: &Mp4Box<'_>) -> Result<(), MediaError> {
+fn descend(out: &mut Rewrite, found: &Mp4Box<'_>) -> Result<(), MediaError> {
     match found.kind {
-        FourCc::MDIA | FourCc::MINF => rebuild(out, found, descend),
-        FourCc::STBL => rebuild(out, found, |out, child| match child.kind {
+        FourCc::MDIA | FourCc::MINF => out.container(found, descend),
+        FourCc::STBL => out.container(found, |out, child| match child.kind {
             FourCc::STSD => descriptions(out, child),
             _ => keep_unless_protection(out, child),
         }),
-        _ => keep(out, found),
+        _ => keep_unless_protection(out, found),
     }
 }
 
-fn descriptions(out: &mut Vec<u8>, stsd: &Mp4Box<'_>) -> Result<(), MediaError> {
+fn descriptions(out: &mut Rewrite, stsd: &Mp4Box<'_>) -> Result<(), MediaError> {
     let (_, entries) = description_boxes(stsd)?;
-    let fields = stsd.payload.len().saturating_sub(entries.rest().len());
-    resized(out, stsd, |out| {
-        out.extend(stsd.payload.get(..fields).unwrap_or_default());
+    let behind = entries.rest().len();
+    let fields = stsd.payload.len().saturating_sub(behind);
+    out.resized(stsd, |out| {
+        out.keep_part(stsd, stsd.payload.get(..fields).unwrap_or_default(), behind);
         for entry in entries {
             let entry = entry?;
             if is_protected_type(entry.kind) {
-                clear_entry(out, &entry)?
+                clear_entry(out, &entry)?;
             } else {
-                keep(out, &entry)?
+                keep(out, &entry)?;
             }
         }
-        Ok(())
+        Ok(None)
     })
 }
 
 /// The sample entry under its original name and without `sinf`.
-fn clear_entry(out: &mut Vec<u8>, entry: &Mp4Box<'_>) -> Result<(), MediaError> {
-    let start = out.len();
-    let mut original = None;
-    resized(out, entry, |out| {
+fn clear_entry(out: &mut Rewrite, entry: &Mp4Box<'_>) -> Result<(), MediaError> {
+    out.resized(entry, |out| {
         let (fields, mut children) = entry_children(entry)?;
-        out.extend(fields);
+        out.keep_part(entry, fields, children.rest().len());
         for child in children.by_ref() {
             let child = child?;
-            if child.kind == FourCc::SINF {
-                original = Some(original_format(&child.required(FourCc::FRMA)?)?);
-            } else {
+            if child.kind != FourCc::SINF {
                 keep(out, &child)?;
             }
         }
-        out.extend(children.rest());
-        Ok(())
-    })?;
-    let original = original.ok_or_else(|| entry.missing(FourCc::SINF))?;
-    if let Some(place) = out.get_mut(start..).and_then(|entry| entry.get_mut(4..8)) {
-        place.copy_from_slice(&original.0);
-    }
+        out.keep_part(entry, children.rest(), 0);
+        Ok(Some(protection_of(entry)?.original))
+    })
+}
+
+fn keep(out: &mut Rewrite, found: &Mp4Box<'_>) -> Result<(), MediaError> {
+    out.keep(found);
     Ok(())
 }
 
-fn keep(out: &mut Vec<u8>, found: &Mp4Box<'_>) -> Result<(), MediaError> {
-    out.extend(found.bytes);
-    Ok(())
-}
-
-fn keep_unless_protection(out: &mut Vec<u8>, found: &Mp4Box<'_>) -> Result<(), MediaError> {
+fn keep_unless_protection(out: &mut Rewrite, found: &Mp4Box<'_>) -> Result<(), MediaError> {
     let protection = match found.kind {
         FourCc::SENC => true,
         FourCc::SAIZ | FourCc::SAIO => auxiliary::is_protection_info(found)?,
         _ => groups::is_key_group(found)?,
     };
     if protection { Ok(()) } else { keep(out, found) }
-}
-
-/// Copies a container, `child` writing (or leaving out) each box in it.
-fn rebuild(
-    out: &mut Vec<u8>,
-    source: &Mp4Box<'_>,
-    mut child: impl FnMut(&mut Vec<u8>, &Mp4Box<'_>) -> Result<(), MediaError>,
-) -> Result<(), MediaError> {
-    resized(out, source, |out| {
-        for found in source.children() {
-            child(out, &found?)?;
-        }
-        Ok(())
-    })
-}
-
-/// Like [`rebuild`], with what was left out made up for by a `free` box at the end.
-fn same_size(
-    source: &Mp4Box<'_>,
-    child: impl FnMut(&mut Vec<u8>, &Mp4Box<'_>) -> Result<(), MediaError>,
-) -> Result<Vec<u8>, MediaError> {
-    let mut out = Vec::with_capacity(source.bytes.len());
-    rebuild(&mut out, source, child)?;
-    // Whole boxes are left out, so this is nothing or at least a header.
-    let removed = source.bytes.len().saturating_sub(out.len());
-    if removed >= SHORT_HEADER {
-        // `moov` and `moof` are bounded by limits far below 32 bits of size.
-        out.extend(u32::try_from(removed).unwrap_or(u32::MAX).to_be_bytes());
-        out.extend(FourCc::FREE.0);
-        out.resize(source.bytes.len(), 0);
-    }
-    if let Some(header) = out.get_mut(..source.header().len()) {
-        header.copy_from_slice(source.header());
-    }
-    Ok(out)
-}
-
-/// Writes a box with the header form of `source` and the size that `payload` comes to.
-fn resized(
-    out: &mut Vec<u8>,
-    source: &Mp4Box<'_>,
-    payload: impl FnOnce(&mut Vec<u8>) -> Result<(), MediaError>,
-) -> Result<(), MediaError> {
-    let start = out.len();
-    out.extend(source.header());
-    payload(out)?;
-    let size = out.len().saturating_sub(start);
-    let place = out.get_mut(start..).unwrap_or_default();
-    if source.header().len() == SHORT_HEADER {
-        // Not larger than `source`, whose size is in 32 bits.
-        let size = u32::try_from(size).unwrap_or(u32::MAX);
-        if let Some(field) = place.first_chunk_mut() {
-            *field = size.to_be_bytes();
-        }
-    } else if let Some(field) = place.get_mut(8..16) {
-        field.copy_from_slice(&crate::cursor::to_u64(size).to_be_bytes());
-    }
-    Ok(())
 }
 
 #[cfg(test)]

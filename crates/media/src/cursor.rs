@@ -1,6 +1,7 @@
 //! Reads big-endian fields of one box, and knows which box it is when they are not there.
 
 use crate::boxes::Mp4Box;
+use crate::limits;
 use crate::{Expected, FourCc, MediaError, Unsupported};
 
 /// Reads the payload of a box from front to back.
@@ -115,6 +116,16 @@ impl<'a> Cursor<'a> {
             found,
             Expected::Exactly(0),
         ))
+    }
+
+    /// Refuses a number above its limit.
+    pub(crate) fn within(
+        &self,
+        found: usize,
+        limit: usize,
+        field: &'static str,
+    ) -> Result<(), MediaError> {
+        limits::within(found, limit, field, self.kind, self.offset)
     }
 
     pub(crate) fn unsupported(&self, what: Unsupported) -> MediaError {

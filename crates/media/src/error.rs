@@ -126,25 +126,38 @@ impl fmt::Display for Expected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unsupported {
-    /// Protected samples listed in `moov` instead of in fragments.
-    ProgressiveFile,
+    /// `moov` behind the media data, in an input that cannot seek: what the samples are would be known
+    /// only after they have gone by.
+    MovieAtEnd,
+    /// Auxiliary information (IVs and subsamples) outside `moov`, of samples listed in `moov`, in an
+    /// input that cannot seek.
+    ScatteredAuxiliaryInformation,
+    /// Protected samples in other files than this one (`dref`): decrypting this one would not decrypt them.
+    SamplesInOtherFiles,
     /// Samples with several keys each (ISO/IEC 23001-7:2023): their tables have another form.
     SeveralKeysInSample,
-    /// A second `moov` in the same stream.
+    /// A second `moov` in the same stream: samples behind it would mean something else than those before.
+    /// Several presentations one behind the other must be cut apart first.
     SecondMovie,
-    /// Several `sinf` in one sample entry.
-    SeveralProtections,
+    /// Several `sinf` in one sample entry that say different things, all of which could be true.
+    ContradictoryProtections,
 }
 
 impl fmt::Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::ProgressiveFile => {
-                "protected samples outside fragments (a progressive file, not a fragmented one)"
+            Self::MovieAtEnd => {
+                "'moov' is not before the media data, and the input cannot seek; give it as a file"
             }
+            Self::ScatteredAuxiliaryInformation => {
+                "auxiliary information outside 'moov' in an input that cannot seek; give it as a file"
+            }
+            Self::SamplesInOtherFiles => "protected samples in other files ('dref')",
             Self::SeveralKeysInSample => "several keys in one sample",
             Self::SecondMovie => "a second 'moov' in one stream",
-            Self::SeveralProtections => "several 'sinf' in one sample entry",
+            Self::ContradictoryProtections => {
+                "several 'sinf' in one sample entry that contradict each other"
+            }
         })
     }
 }

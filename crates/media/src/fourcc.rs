@@ -26,7 +26,8 @@ codes! {
     STSD = b"stsd", STSZ = b"stsz", STYP = b"styp", STZ2 = b"stz2", TENC = b"tenc",
     TFDT = b"tfdt", TFHD = b"tfhd", TKHD = b"tkhd", TRAF = b"traf", TRAK = b"trak",
     TREX = b"trex", TRUN = b"trun", VIDE = b"vide",
-    DINF = b"dinf",
+    CO64 = b"co64", DINF = b"dinf", DREF = b"dref", STCO = b"stco", STSC = b"stsc",
+    STTS = b"stts",
 }
 
 impl fmt::Display for FourCc {

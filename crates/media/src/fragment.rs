@@ -9,7 +9,8 @@ use crate::limits::{self, MAX_TRACK_FRAGMENTS};
 use crate::memory::MediaData;
 use crate::{FourCc, MediaError, Presentation, Pssh, TrackFragment};
 
-/// One fragment: `moof`, `mdat` and what lies between them, with its sample tables.
+/// One fragment: `moof`, `mdat` and what lies between them, with its sample tables. Or a piece of a
+/// progressive file, which is some bytes of its `mdat` with the tables of the samples in them.
 #[derive(Debug, Default)]
 pub struct Fragment {
     pub(crate) moof: Vec<u8>,
@@ -38,7 +39,7 @@ impl Fragment {
         self.moof.len().saturating_add(self.media_size)
     }
 
-    /// `sequence_number`.
+    /// `sequence_number`; 0 for a piece of a progressive file.
     #[must_use]
     pub fn sequence_number(&self) -> u32 {
         self.sequence
@@ -66,6 +67,17 @@ impl Fragment {
     #[must_use]
     pub fn split(&mut self) -> (&[TrackFragment], &mut [u8]) {
         (&self.tracks, self.media.bytes_mut())
+    }
+
+    /// Becomes a piece of a progressive file, whose bytes are still to come.
+    pub(crate) fn set_piece(&mut self, offset: u64, tracks: Vec<TrackFragment>) {
+        self.moof.clear();
+        self.media.clear();
+        self.payload = 0..0;
+        self.offset = offset;
+        self.sequence = 0;
+        self.tracks = tracks;
+        self.pssh.clear();
     }
 
     /// Reads the tables, once moof, media, payload and offset are set.

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use crate::boxes::{BoxHeader, BoxSize, LONG_HEADER, SHORT_HEADER};
 use crate::cursor::to_u64;
 use crate::memory::MediaData;
-use crate::{FourCc, MediaError};
+use crate::{FourCc, MediaError, Unsupported};
 
 /// Memory is asked for in steps of at least this size, and never more than has arrived already or is
 /// known to be there.
@@ -29,6 +29,14 @@ impl RawHeader {
         match self.header.size {
             BoxSize::Bytes(size) => BoxSize::Bytes(size.saturating_sub(to_u64(self.header.header))),
             BoxSize::ToEndOfFile => BoxSize::ToEndOfFile,
+        }
+    }
+
+    /// Where the box ends; `None` for the end of the file.
+    pub(crate) fn end(&self) -> Option<u64> {
+        match self.header.size {
+            BoxSize::Bytes(size) => Some(self.offset.saturating_add(size)),
+            BoxSize::ToEndOfFile => None,
         }
     }
 }
@@ -95,6 +103,33 @@ impl<R: Read> Input<R> {
         self.places
             .as_ref()
             .is_some_and(|places| places.len.saturating_sub(self.position) >= count)
+    }
+
+    /// Whether the input is known to go as far as this place.
+    pub(crate) fn reaches(&self, position: u64) -> bool {
+        self.places
+            .as_ref()
+            .is_some_and(|places| places.len >= position)
+    }
+
+    /// Reads so many bytes at another place. The position is anywhere afterwards.
+    pub(crate) fn read_at(&mut self, offset: u64, size: usize) -> Result<Vec<u8>, MediaError> {
+        if !self.can_seek() {
+            let what = Unsupported::ScatteredAuxiliaryInformation;
+            return Err(MediaError::Unsupported { what, offset });
+        }
+        self.go_to(offset)?;
+        let mut bytes = Vec::new();
+        self.append(&mut bytes, to_u64(size), FourCc::SAIO, offset)?;
+        Ok(bytes)
+    }
+
+    /// Goes to a place unless it is there.
+    pub(crate) fn go_back(&mut self, position: u64) -> Result<(), MediaError> {
+        if self.position == position {
+            return Ok(());
+        }
+        self.go_to(position)
     }
 
     /// Goes on at another place, which only an input that can seek does.

@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use crate::auxiliary::{self, AuxiliaryBoxes, AuxiliaryContext};
+use crate::auxiliary::{AuxiliaryBoxes, AuxiliaryContext};
 use crate::boxes::{Mp4Box, once};
 use crate::cursor::Cursor;
 use crate::groups::{self, GroupBoxes, GroupResolver};
@@ -175,13 +175,7 @@ impl<'a> Layout<'a> {
                 }
                 // Without protection these say nothing that concerns anyone here.
                 _ if track.protection().is_none() => {}
-                FourCc::SENC => once(&mut boxes.senc, child)?,
-                FourCc::SAIZ if auxiliary::is_protection_info(&child)? => {
-                    once(&mut boxes.saiz, child)?;
-                }
-                FourCc::SAIO if auxiliary::is_protection_info(&child)? => {
-                    once(&mut boxes.saio, child)?;
-                }
+                _ if boxes.take(child)? => {}
                 _ => group_boxes.take(child)?,
             }
         }

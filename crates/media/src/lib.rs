@@ -2,8 +2,13 @@
 //! samples with their protection, and back to a file that players take as never encrypted.
 //!
 //! What it promises:
-//! * Streaming over [`Read`](std::io::Read) and [`Write`](std::io::Write), no seeking. Memory is
-//!   bounded by the largest fragment (`moof` with its `mdat`) plus 8 MB.
+//! * Streaming over [`Read`](std::io::Read) and [`Write`](std::io::Write), fragmented and progressive
+//!   files. An input need seek only where the file wants it: `moov` behind the media data, or tables in
+//!   odd places.
+//! * Memory is bounded by the largest piece plus 8 MB, whatever the file's size. A piece is a fragment
+//!   (`moof` with its `mdat`), or in a progressive file the `moov`, whose tables are used where they lie,
+//!   or a sample of more than 4 MB.
+//! * Samples keep the keys, IVs and patterns of their own groups (`seig`), in `moov` and in fragments.
 //! * Nothing is allocated because a length field asks for it, only for bytes that have arrived.
 //! * What is not understood is a typed [`MediaError`] with box, offset, found and expected; never a
 //!   guess, never a panic.
@@ -61,11 +66,15 @@ mod layout;
 mod limits;
 mod memory;
 mod movie;
+mod progressive;
 mod protection;
 mod pssh;
 mod reader;
+mod rewrite;
+mod run;
 mod sample;
 mod sample_entry;
+mod tables;
 #[cfg(test)]
 mod testing;
 mod tree;
@@ -75,7 +84,9 @@ pub use error::{Expected, MediaError, Unsupported};
 pub use fourcc::FourCc;
 pub use fragment::Fragment;
 pub use keybearer_cenc::{Pattern, Scheme, Subsample};
-pub use limits::{MAX_FRAGMENT_BYTES, MAX_INIT_BYTES, MAX_MOOF_BYTES, MAX_PSSH_BYTES};
+pub use limits::{
+    MAX_FRAGMENT_BYTES, MAX_INIT_BYTES, MAX_MOOF_BYTES, MAX_MOOV_BYTES, MAX_PSSH_BYTES,
+};
 pub use memory::{FragmentMemory, NoMemory};
 pub use movie::{Presentation, Track, TrackKind};
 pub use protection::{Iv, IvSource, KeyId, Protection, TrackEncryption};

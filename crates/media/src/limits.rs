@@ -6,8 +6,11 @@
 use crate::cursor::to_u64;
 use crate::{FourCc, MediaError};
 
-/// Most bytes of everything up to and including `moov`, together.
+/// Most bytes of everything before `moov`, together, and of a `moov` without samples.
 pub const MAX_INIT_BYTES: u64 = 3 << 20;
+/// Most bytes of a `moov` that has the tables of a progressive file: of some ten hours. It counts as a
+/// piece of the file, being held as long as its tables are needed.
+pub const MAX_MOOV_BYTES: u64 = 64 << 20;
 /// Most bytes of one `moof`: 20 bytes for each of the most samples.
 pub const MAX_MOOF_BYTES: u64 = 2 << 20;
 /// Most bytes of all `pssh` boxes in one `moov` or `moof`, together. Real ones have some kilobytes.
@@ -18,6 +21,14 @@ pub const MAX_FRAGMENT_BYTES: u64 = 1 << 30;
 pub(crate) const MAX_ENTRIES: usize = 1024;
 /// Descriptions of `seig` groups in one fragment, and in `moov`: a key each ten seconds for a day.
 pub(crate) const MAX_GROUPS: usize = 10_000;
+/// Runs of samples with one `seig` group each, in one track of a progressive file.
+pub(crate) const MAX_GROUP_RUNS: usize = 100_000;
+/// Chunks of a track that do not lie in the file in their own order: each must be remembered.
+pub(crate) const MAX_UNORDERED_CHUNKS: usize = 20_000;
+/// Bytes of a piece of a progressive file, unless one sample has more.
+pub(crate) const PIECE_BYTES: u64 = 4 << 20;
+/// Samples of a piece.
+pub(crate) const PIECE_SAMPLES: usize = 8192;
 /// `pssh` boxes in one `moov` or `moof`.
 pub(crate) const MAX_PSSH: usize = 1024;
 /// `traf` boxes in one fragment.

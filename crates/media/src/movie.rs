@@ -6,7 +6,7 @@ use crate::boxes::{Boxes, Mp4Box};
 use crate::cursor::{Cursor, to_u64};
 use crate::groups::{GroupBoxes, KeyGroups};
 use crate::limits::{self, MAX_ENTRIES, MAX_GROUPS};
-use crate::{Expected, FourCc, KeyId, MediaError, Protection, Pssh, SampleEntry, Unsupported};
+use crate::{Expected, FourCc, KeyId, MediaError, Protection, Pssh, SampleEntry};
 
 /// What kind of samples a track has, from its handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,7 +52,7 @@ impl Track {
             .find_map(|entry| entry.protection.as_ref())
     }
 
-    fn parse(trak: &Mp4Box<'_>, fragmented: bool) -> Result<Self, MediaError> {
+    fn parse(trak: &Mp4Box<'_>) -> Result<Self, MediaError> {
         let id = track_id(&trak.required(FourCc::TKHD)?)?;
         let mdia = trak.required(FourCc::MDIA)?;
         let timescale = timescale(&mdia.required(FourCc::MDHD)?)?;
@@ -72,26 +72,11 @@ impl Track {
             groups: KeyGroups::default(),
         };
         if track.protection().is_some() {
-            let mut samples = 0;
             let mut groups = GroupBoxes::default();
             for child in stbl.children() {
-                let child = child?;
-                groups.take(child)?;
-                if matches!(child.kind, FourCc::STSZ | FourCc::STZ2) {
-                    let mut cursor = Cursor::new(&child);
-                    cursor.known_version(0)?;
-                    cursor.skip(4)?;
-                    samples = cursor.u32()?;
-                }
+                groups.take(child?)?;
             }
             track.groups = groups.groups()?;
-            if samples != 0 || !fragmented {
-                let what = Unsupported::ProgressiveFile;
-                return Err(MediaError::Unsupported {
-                    what,
-                    offset: trak.offset,
-                });
-            }
         }
         Ok(track)
     }
@@ -133,7 +118,7 @@ impl Presentation {
             let child = child?;
             match child.kind {
                 FourCc::TRAK => {
-                    let track = Track::parse(&child, mvex.is_some())?;
+                    let track = Track::parse(&child)?;
                     if tracks.iter().any(|other| other.id == track.id) {
                         let expected = Expected::Words("one of its own");
                         return Err(child.invalid("track_ID", track.id.into(), expected));

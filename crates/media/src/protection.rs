@@ -226,7 +226,7 @@ impl Protection {
 }
 
 /// A parsed `sinf`: protection and the type the sample entry had before.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProtectionInfo {
     pub(crate) original: FourCc,
     pub(crate) protection: Protection,

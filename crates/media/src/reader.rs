@@ -6,18 +6,25 @@ use std::sync::Arc;
 use crate::boxes::{BoxSize, Mp4Box};
 use crate::cursor::to_u64;
 use crate::input::{Input, RawHeader};
-use crate::limits::{MAX_FRAGMENT_BYTES, MAX_INIT_BYTES, MAX_MOOF_BYTES};
-use crate::{FourCc, Fragment, FragmentMemory, MediaError, Presentation, Unsupported};
+use crate::limits::{MAX_FRAGMENT_BYTES, MAX_INIT_BYTES, MAX_MOOF_BYTES, MAX_MOOV_BYTES};
+use crate::progressive::Progressive;
+use crate::rewrite::Rewrite;
+use crate::{
+    Expected, FourCc, Fragment, FragmentMemory, MediaError, Presentation, Unsupported, clear,
+};
 
 /// Pieces in which boxes are passed on that are of no interest here.
 const PIECE_BYTES: u64 = 64 << 10;
+
+/// Where samples listed in `moov` must be.
+const IN_MDAT: Expected = Expected::Words("inside 'mdat'");
 
 /// A piece of the input, in order.
 #[derive(Debug)]
 pub enum Part<'a> {
     /// Bytes to be passed on as they are: whole boxes or pieces of them.
     Other(&'a [u8]),
-    /// A fragment with its samples.
+    /// A fragment with its samples, or a piece of a progressive file with those in it.
     Fragment(&'a mut Fragment),
 }
 
@@ -25,11 +32,26 @@ pub enum Part<'a> {
 #[derive(Debug)]
 pub struct MediaReader<R> {
     input: Input<R>,
+    /// All of `moov`, behind the boxes that come before the first media data.
     init: Vec<u8>,
+    movie: Movie,
+    /// The clear form of a `moov` behind the media data, and how much of it was passed on.
+    clear_moov: Option<(Rewrite, usize)>,
+    /// Samples listed in `moov`.
+    progressive: Option<Progressive>,
     presentation: Arc<Presentation>,
     fragment: Fragment,
     piece: Vec<u8>,
     next: Next,
+}
+
+/// Where `moov` is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Movie {
+    /// In `init`.
+    start: usize,
+    /// In the file, if it is behind media data.
+    behind: Option<u64>,
 }
 
 /// What comes next.
@@ -39,8 +61,12 @@ enum Next {
     Box,
     /// A box of which the header was read.
     Header(RawHeader),
+    /// What is left of the clear form of `moov`.
+    Movie,
     /// What is left of a box that is being passed on.
     Passing(Passing),
+    /// A piece of a progressive file whose bytes are not there yet, in this box.
+    Piece(Passing),
     /// The rest of a fragment, from this header on: of its `mdat`, or of the box behind it.
     Fragment(Option<RawHeader>),
 }
@@ -53,9 +79,19 @@ struct Passing {
     left: BoxSize,
 }
 
+impl Passing {
+    /// Where the box ends in the file; as far as can be where it goes to the end of that.
+    fn end(&self, position: u64) -> u64 {
+        match self.left {
+            BoxSize::Bytes(left) => position.saturating_add(left),
+            BoxSize::ToEndOfFile => u64::MAX,
+        }
+    }
+}
+
 impl<R: Read + Seek> MediaReader<R> {
-    /// Like [`Self::open`], for an input that can seek: a fragment of it can be read again
-    /// ([`Self::reread`]).
+    /// Like [`Self::open`], for an input that can seek: `moov` may be anywhere in it, and a fragment can
+    /// be read again ([`Self::reread`]). An input that turns out not to seek is read as by `open`.
     ///
     /// # Errors
     /// See [`Self::open`].
@@ -75,39 +111,58 @@ impl<R: Read> MediaReader<R> {
 
     fn open_input(mut input: Input<R>) -> Result<Self, MediaError> {
         let mut init = Vec::new();
+        let mut head = None;
+        let missing = |offset| MediaError::Missing {
+            kind: FourCc::MOOV,
+            parent: FourCc::FILE,
+            offset,
+        };
         loop {
-            let Some(raw) = input.header()? else {
-                let (kind, parent) = (FourCc::MOOV, FourCc::FILE);
-                return Err(MediaError::Missing {
-                    kind,
-                    parent,
-                    offset: 0,
-                });
-            };
+            let raw = input.header()?.ok_or_else(|| missing(0))?;
             let (kind, offset) = (raw.header.kind, raw.offset);
-            match kind {
-                FourCc::MDAT => {
-                    let what = Unsupported::ProgressiveFile;
+            if kind == FourCc::MOOV {
+                let start = init.len();
+                let limit = MAX_MOOV_BYTES.saturating_add(to_u64(start));
+                input.append_box(&mut init, &raw, limit)?;
+                if let Some(head) = head {
+                    input.go_to(head)?;
+                }
+                let behind = head.map(|_| offset);
+                return Self::with_movie(input, init, Movie { start, behind });
+            }
+            match (kind, head) {
+                (FourCc::MDAT | FourCc::MOOF, None) if input.can_seek() => head = Some(offset),
+                (FourCc::MDAT, None) => {
+                    let what = Unsupported::MovieAtEnd;
                     return Err(MediaError::Unsupported { what, offset });
                 }
-                FourCc::MOOF => {
-                    let (kind, parent) = (FourCc::MOOV, FourCc::FILE);
-                    return Err(MediaError::Missing {
-                        kind,
-                        parent,
-                        offset,
-                    });
+                (FourCc::MOOF, None) => return Err(missing(offset)),
+                (_, None) => {
+                    input.append_box(&mut init, &raw, MAX_INIT_BYTES)?;
+                    continue;
                 }
-                _ => {}
+                (_, Some(_)) => {}
             }
-            let start = init.len();
-            input.append_box(&mut init, &raw, MAX_INIT_BYTES)?;
-            if kind == FourCc::MOOV {
-                let moov = Mp4Box::whole(init.get(start..).unwrap_or_default(), offset)?;
-                let presentation = Presentation::from_moov(&moov)?;
-                return Ok(Self::new(input, init, presentation));
-            }
+            // Behind the first media data only `moov` is sought.
+            let end = raw.end().filter(|end| input.reaches(*end));
+            input.go_to(end.ok_or_else(|| missing(0))?)?;
         }
+    }
+
+    fn with_movie(input: Input<R>, init: Vec<u8>, movie: Movie) -> Result<Self, MediaError> {
+        let offset = movie.behind.unwrap_or(to_u64(movie.start));
+        let moov = Mp4Box::whole(init.get(movie.start..).unwrap_or_default(), offset)?;
+        let presentation = Presentation::from_moov(&moov)?;
+        let progressive = if presentation.is_protected() {
+            Progressive::find(&moov, &presentation)?
+        } else {
+            None
+        };
+        Ok(Self {
+            movie,
+            progressive,
+            ..Self::new(input, init, presentation)
+        })
     }
 
     /// Reads media segments of a presentation whose initialisation segment came separately.
@@ -119,6 +174,9 @@ impl<R: Read> MediaReader<R> {
         Self {
             input,
             init,
+            movie: Movie::default(),
+            clear_moov: None,
+            progressive: None,
             presentation: Arc::new(presentation),
             fragment: Fragment::default(),
             piece: Vec::new(),
@@ -136,15 +194,27 @@ impl<R: Read> MediaReader<R> {
         Arc::clone(&self.presentation)
     }
 
-    /// Lets go of the bytes of [`Self::init`] once they are written: they may be megabytes.
+    /// Lets go of the bytes of [`Self::init`] once they are written: they may be megabytes. Of a file
+    /// whose samples are listed in `moov` they stay, since they are needed.
     pub fn forget_init(&mut self) {
-        self.init = Vec::new();
+        if self.progressive.is_none() && self.movie.behind.is_none() {
+            self.init = Vec::new();
+        }
     }
 
-    /// The bytes up to and including `moov`, as they were read; empty after [`Self::resume`] and
+    /// The boxes before the media data, and `moov`, as they were read; empty after [`Self::resume`] and
     /// [`Self::forget_init`].
     pub fn init(&self) -> &[u8] {
         &self.init
+    }
+
+    /// What has been read of the file and will not come as a part: [`Self::init`], but for a `moov` behind
+    /// the media data.
+    pub(crate) fn head(&self) -> &[u8] {
+        match self.movie.behind {
+            Some(_) => self.init.get(..self.movie.start).unwrap_or_default(),
+            None => &self.init,
+        }
     }
 
     /// Bytes read so far, for showing progress.
@@ -178,24 +248,22 @@ impl<R: Read> MediaReader<R> {
     /// # Errors
     /// See [`Self::next_part`].
     pub fn needed_memory(&mut self) -> Result<Option<usize>, MediaError> {
-        if let Some(header) = self.next_header()? {
-            self.next = Next::Header(header);
-            if self.starts_fragment(&header) {
-                self.begin_fragment(&header)?;
+        self.advance()?;
+        let (before, more) = match &self.next {
+            Next::Fragment(Some(mdat)) if mdat.header.kind == FourCc::MDAT => {
+                let before = self.fragment.media.len().saturating_add(mdat.header.header);
+                match mdat.payload() {
+                    BoxSize::Bytes(size) => (before, size),
+                    BoxSize::ToEndOfFile => return Ok(None),
+                }
             }
-        }
-        let Next::Fragment(Some(mdat)) = &self.next else {
-            return Ok(None);
+            Next::Piece(_) => (0, to_u64(self.fragment.media_size)),
+            _ => return Ok(None),
         };
-        let BoxSize::Bytes(size) = mdat.payload() else {
-            return Ok(None);
-        };
-        if mdat.header.kind != FourCc::MDAT || size > MAX_FRAGMENT_BYTES || !self.input.holds(size)
-        {
+        if more > MAX_FRAGMENT_BYTES || !self.input.holds(more) {
             return Ok(None);
         }
-        let more = usize::try_from(size).ok();
-        let before = self.fragment.media.len().saturating_add(mdat.header.header);
+        let more = usize::try_from(more).ok();
         Ok(more.and_then(|more| more.checked_add(before)))
     }
 
@@ -206,33 +274,102 @@ impl<R: Read> MediaReader<R> {
     /// The input fails or is wrong. Nothing sensible follows then.
     pub fn next_part(&mut self) -> Result<Option<Part<'_>>, MediaError> {
         self.piece.clear();
-        if let Some(raw) = self.next_header()? {
-            if self.starts_fragment(&raw) {
-                self.begin_fragment(&raw)?;
-            } else if raw.header.kind == FourCc::MOOV && self.presentation.is_protected() {
-                let (what, offset) = (Unsupported::SecondMovie, raw.offset);
-                return Err(MediaError::Unsupported { what, offset });
-            } else {
-                self.piece.extend(raw.bytes());
-                self.next = Next::Passing(Passing {
-                    kind: raw.header.kind,
-                    offset: raw.offset,
-                    left: raw.payload(),
-                });
-            }
-        }
+        self.advance()?;
         match self.next {
             Next::Fragment(mdat) => {
                 self.end_fragment(mdat)?;
                 Ok(Some(Part::Fragment(&mut self.fragment)))
             }
-            Next::Passing(passing) => {
+            Next::Piece(passing) => {
+                self.end_piece(passing)?;
+                Ok(Some(Part::Fragment(&mut self.fragment)))
+            }
+            Next::Header(raw) if self.movie.behind == Some(raw.offset) => {
+                let clear = clear::clear_moov(self.moov(), &self.presentation)?;
+                let len = to_u64(self.moov().len());
+                self.input.go_to(raw.offset.saturating_add(len))?;
+                self.clear_moov = Some((clear, 0));
+                self.next = Next::Movie;
+                self.pass_movie();
+                Ok(Some(Part::Other(&self.piece)))
+            }
+            Next::Movie => {
+                self.pass_movie();
+                Ok(Some(Part::Other(&self.piece)))
+            }
+            Next::Header(raw) => {
+                self.piece.extend(raw.bytes());
+                let passing = Passing {
+                    kind: raw.header.kind,
+                    offset: raw.offset,
+                    left: raw.payload(),
+                };
                 self.pass(passing)?;
                 Ok(Some(Part::Other(&self.piece)))
             }
-            // No header at the beginning of a box: the end of the input.
-            Next::Box | Next::Header(_) => Ok(None),
+            Next::Passing(passing) => {
+                self.pass(passing)?;
+                // A box to the end of the file may have ended with the piece before.
+                Ok((!self.piece.is_empty()).then_some(Part::Other(&self.piece)))
+            }
+            Next::Box => Ok(None),
         }
+    }
+
+    /// Finds out what the next part is; a [`Next::Box`] that stays is the end.
+    fn advance(&mut self) -> Result<(), MediaError> {
+        if let Next::Box = self.next {
+            match self.input.header()? {
+                Some(raw) => self.next = Next::Header(raw),
+                None => return self.refuse_samples(u64::MAX, IN_MDAT),
+            }
+        }
+        match self.next {
+            Next::Header(raw) if self.presentation.is_protected() => {
+                let before = raw.offset.saturating_add(to_u64(raw.header.header));
+                match raw.header.kind {
+                    FourCc::MOOF => self.begin_fragment(&raw),
+                    FourCc::MOOV if self.movie.behind != Some(raw.offset) => {
+                        let (what, offset) = (Unsupported::SecondMovie, raw.offset);
+                        Err(MediaError::Unsupported { what, offset })
+                    }
+                    FourCc::MDAT => self.refuse_samples(before, IN_MDAT),
+                    _ => self.refuse_samples(raw.end().unwrap_or(u64::MAX), IN_MDAT),
+                }
+            }
+            Next::Passing(passing) => {
+                let position = self.input.position();
+                match self.sample_in(&passing) {
+                    Some(next) if next == position => self.begin_piece(&passing),
+                    Some(next) if next < position => {
+                        self.refuse_samples(position, Expected::AtLeast(position))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the next listed sample is, if that is in the box that is being passed on.
+    fn sample_in(&self, passing: &Passing) -> Option<u64> {
+        let next = self.progressive.as_ref()?.next_sample()?;
+        let inside = passing.kind == FourCc::MDAT && next < passing.end(self.input.position());
+        inside.then_some(next)
+    }
+
+    /// Refuses a listed sample that begins before `end`, where none can be.
+    fn refuse_samples(&self, end: u64, expected: Expected) -> Result<(), MediaError> {
+        match &self.progressive {
+            Some(progressive) if progressive.next_sample().is_some_and(|next| next < end) => {
+                progressive.refuse_next(self.moov(), expected)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn moov(&self) -> &[u8] {
+        self.init.get(self.movie.start..).unwrap_or_default()
     }
 
     /// The fragment that [`Self::next_part`] gave last.
@@ -259,44 +396,106 @@ impl<R: Read> MediaReader<R> {
         self.input
             .fill(&mut fragment.media, size, FourCc::MDAT, start)?;
         self.input.go_to(position)?;
+        if fragment.moof.is_empty() {
+            // The tables of a piece are those of `moov`.
+            return Ok(());
+        }
         fragment.index(&self.presentation)
     }
 
-    /// The header of the next box, if nothing else comes first.
-    fn next_header(&mut self) -> Result<Option<RawHeader>, MediaError> {
-        match self.next {
-            Next::Box => self.input.header(),
-            Next::Header(raw) => Ok(Some(raw)),
-            Next::Passing(_) | Next::Fragment(_) => Ok(None),
-        }
-    }
-
-    fn starts_fragment(&self, raw: &RawHeader) -> bool {
-        raw.header.kind == FourCc::MOOF && self.presentation.is_protected()
-    }
-
-    /// Adds the next piece of a box to `self.piece`.
+    /// Adds the next piece of a box to `self.piece`, up to the next listed sample in it.
     fn pass(&mut self, passing: Passing) -> Result<(), MediaError> {
         let Passing { kind, offset, left } = passing;
+        let until = match self.sample_in(&passing) {
+            Some(next) => next.saturating_sub(self.input.position()),
+            None => PIECE_BYTES,
+        };
+        let now = until.min(PIECE_BYTES);
         let left = match left {
             BoxSize::Bytes(left) => {
-                let now = left.min(PIECE_BYTES);
+                let now = left.min(now);
                 self.input.append(&mut self.piece, now, kind, offset)?;
                 BoxSize::Bytes(left.saturating_sub(now))
             }
             BoxSize::ToEndOfFile => {
-                let now = self.input.append_some(&mut self.piece, PIECE_BYTES)?;
-                if now < PIECE_BYTES {
+                let got = self.input.append_some(&mut self.piece, now)?;
+                if got < now {
                     BoxSize::Bytes(0)
                 } else {
                     BoxSize::ToEndOfFile
                 }
             }
         };
-        self.next = match left {
-            BoxSize::Bytes(0) => Next::Box,
-            left => Next::Passing(Passing { kind, offset, left }),
+        self.next = Next::Passing(Passing { kind, offset, left });
+        self.end_box();
+        Ok(())
+    }
+
+    /// Goes on behind a box of which nothing is left.
+    fn end_box(&mut self) {
+        if let Next::Passing(Passing {
+            left: BoxSize::Bytes(0),
+            ..
+        }) = self.next
+        {
+            self.next = Next::Box;
+        }
+    }
+
+    /// Gives the next bytes of the clear form of a `moov` that was read before, in place of the file's.
+    fn pass_movie(&mut self) {
+        let moov = self.init.get(self.movie.start..).unwrap_or_default();
+        let Some((clear, position)) = &mut self.clear_moov else {
+            return;
         };
+        let limit = usize::try_from(PIECE_BYTES).unwrap_or(usize::MAX);
+        clear.copy(moov, *position, limit, &mut self.piece);
+        *position = position.saturating_add(self.piece.len());
+        if *position < clear.len() {
+            return;
+        }
+        self.clear_moov = None;
+        self.next = Next::Box;
+        // Sample tables are needed as long as there are samples to come.
+        let listed = self.progressive.as_ref();
+        if listed.is_none_or(|listed| listed.next_sample().is_none()) {
+            self.init = Vec::new();
+        }
+    }
+
+    /// Finds the samples of the next piece of a progressive file, which begins here.
+    fn begin_piece(&mut self, passing: &Passing) -> Result<(), MediaError> {
+        let position = self.input.position();
+        let limit = passing.end(position);
+        let moov = self.init.get(self.movie.start..).unwrap_or_default();
+        let Some(progressive) = &mut self.progressive else {
+            return Ok(());
+        };
+        let input = &mut self.input;
+        let mut read_at = |offset, size| input.read_at(offset, size);
+        let piece = progressive.next_piece(moov, &self.presentation, limit, &mut read_at)?;
+        self.input.go_back(position)?;
+        let size = piece.range.end.saturating_sub(piece.range.start);
+        let fragment = &mut self.fragment;
+        fragment.set_piece(piece.range.start, piece.tracks);
+        // At most the limit of a fragment, which `usize` holds.
+        fragment.media_size = usize::try_from(size).unwrap_or(usize::MAX);
+        self.next = Next::Piece(*passing);
+        Ok(())
+    }
+
+    /// Reads the bytes of a piece.
+    fn end_piece(&mut self, passing: Passing) -> Result<(), MediaError> {
+        let Passing { kind, offset, left } = passing;
+        let size = to_u64(self.fragment.media_size);
+        self.input
+            .fill(&mut self.fragment.media, size, kind, offset)?;
+        let left = match left {
+            BoxSize::Bytes(left) => BoxSize::Bytes(left.saturating_sub(size)),
+            BoxSize::ToEndOfFile => BoxSize::ToEndOfFile,
+        };
+        self.next = Next::Passing(Passing { kind, offset, left });
+        self.end_box();
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::boxes::{Boxes, Mp4Box, once};
+use crate::boxes::{Boxes, Mp4Box};
 use crate::cursor::to_u64;
 use crate::protection::ProtectionInfo;
 use crate::{Expected, FourCc, MediaError, Protection, TrackKind, Unsupported};
@@ -68,24 +68,37 @@ impl SampleEntry {
             let expected = Expected::Words("the type that belongs to the track's handler");
             return Err(entry.invalid("sample entry type", found, expected));
         }
-        let mut sinf = None;
-        for child in entry_children(entry)?.1 {
-            let child = child?;
-            if child.kind == FourCc::SINF
-                && let Err(MediaError::Repeated { offset, .. }) = once(&mut sinf, child)
-            {
-                let what = Unsupported::SeveralProtections;
-                return Err(MediaError::Unsupported { what, offset });
-            }
-        }
-        let sinf = sinf.ok_or_else(|| entry.missing(FourCc::SINF))?;
-        let info = ProtectionInfo::parse(&sinf)?;
+        let info = protection_of(entry)?;
         Ok(Self {
             codec: info.original,
             picture,
             protection: Some(info.protection),
         })
     }
+}
+
+/// The protection of a sample entry. Where there are several `sinf`, each describes the same samples for
+/// readers of another kind (ISO/IEC 14496-12 section 8.12.1): schemes not known here are passed over.
+pub(crate) fn protection_of(entry: &Mp4Box<'_>) -> Result<ProtectionInfo, MediaError> {
+    let mut found: Option<ProtectionInfo> = None;
+    let mut unknown = None;
+    for child in entry_children(entry)?.1 {
+        let child = child?;
+        if child.kind != FourCc::SINF {
+            continue;
+        }
+        match (ProtectionInfo::parse(&child), &found) {
+            (Ok(info), None) => found = Some(info),
+            (Ok(info), Some(first)) if info == *first => {}
+            (Ok(_), Some(_)) => {
+                let (what, offset) = (Unsupported::ContradictoryProtections, child.offset);
+                return Err(MediaError::Unsupported { what, offset });
+            }
+            (Err(error @ MediaError::UnknownScheme { .. }), _) => unknown = Some(error),
+            (Err(error), _) => return Err(error),
+        }
+    }
+    found.ok_or_else(|| unknown.unwrap_or_else(|| entry.missing(FourCc::SINF)))
 }
 
 /// Whether a sample entry type says that `sinf` is inside: `encv`, `enca`, `enct`, `encs`, ...

@@ -79,16 +79,31 @@ pub(crate) fn encv(scheme: &[u8; 4], tenc: &[u8]) -> Vec<u8> {
 
 /// A track of the given handler with its sample entries and further boxes of `stbl`.
 pub(crate) fn trak(id: u32, handler: &[u8; 4], entries: &[&[u8]], stbl: &[&[u8]]) -> Vec<u8> {
+    let stsz = full(b"stsz", 0, 0, &[&words(&[0, 0])]);
+    listed_trak(id, handler, entries, &[&stsz, &stbl.concat()], &[])
+}
+
+/// A track with the tables of `stbl` as given, and boxes behind its `mdia`.
+pub(crate) fn listed_trak(
+    id: u32,
+    handler: &[u8; 4],
+    entries: &[&[u8]],
+    stbl: &[&[u8]],
+    behind: &[&[u8]],
+) -> Vec<u8> {
     let count = u32::try_from(entries.len()).expect("few entries");
     let stsd = full(b"stsd", 0, 0, &[&words(&[count]), &entries.concat()]);
-    let stsz = full(b"stsz", 0, 0, &[&words(&[0, 0])]);
-    let stbl = bx(b"stbl", &[&stsd, &stsz, &stbl.concat()]);
+    let stbl = bx(b"stbl", &[&stsd, &stbl.concat()]);
     let mdhd = full(b"mdhd", 0, 0, &[&words(&[0, 0, TIMESCALE, 0, 0])]);
     let hdlr = full(b"hdlr", 0, 0, &[&words(&[0]), handler, &[0; 13]]);
     let mdia = bx(b"mdia", &[&mdhd, &hdlr, &bx(b"minf", &[&stbl])]);
     bx(
         b"trak",
-        &[&full(b"tkhd", 0, 7, &[&words(&[0, 0, id, 0, 0])]), &mdia],
+        &[
+            &full(b"tkhd", 0, 7, &[&words(&[0, 0, id, 0, 0])]),
+            &mdia,
+            &behind.concat(),
+        ],
     )
 }
 

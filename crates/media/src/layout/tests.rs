@@ -375,7 +375,7 @@ fn subsamples_without_number_are_refused() {
         let file = cenc_file(&[&simple_fragment(&sizes, &[&senc(&tables, count as u32)])]);
         assert_eq!(read(&file).is_ok(), fits);
         if !fits {
-            refused_field(&file, b"traf", "number of subsamples");
+            refused_field(&file, b"senc", "number of subsamples");
         }
     }
 }

@@ -1,10 +1,12 @@
 #![allow(clippy::unwrap_used, reason = "a panic is a failed test")]
 
+use std::io::Cursor;
+
 use crate::testing::{
     KID, bx, cenc_file, encv, full, init, init_of, long, read, refused, refused_field, senc,
     simple_fragment, tenc, trak, trex, visual, words,
 };
-use crate::{FourCc, MediaError, Presentation, TrackKind, Unsupported};
+use crate::{FourCc, MediaError, MediaReader, Presentation, TrackKind, Unsupported};
 
 fn video(id: u32) -> Vec<u8> {
     trak(id, b"vide", &[&encv(b"cenc", &tenc(8))], &[])
@@ -87,37 +89,27 @@ fn zero_as_timescale_or_track_number_is_refused() {
 }
 
 #[test]
-fn a_progressive_protected_file_is_refused_by_name() {
-    let what = Unsupported::ProgressiveFile;
-    let progressive = |file: &[u8]| match refused(file) {
-        MediaError::Unsupported { what: found, .. } => assert_eq!(found, what),
-        other => panic!("{other}"),
-    };
-    // No fragments announced; samples listed in moov; media data first.
-    progressive(&init_of(&[&video(1)]));
-    let mut listed = init(&encv(b"cenc", &tenc(8)));
-    let at = listed
-        .windows(4)
-        .position(|bytes| bytes == b"stsz")
-        .unwrap()
-        + 12;
-    listed[at + 3] = 1;
-    progressive(&listed);
-    progressive(
-        &[
-            bx(b"ftyp", &[&[0; 8]]),
-            bx(b"mdat", &[]),
-            init(&encv(b"cenc", &tenc(8))),
-        ]
-        .concat(),
-    );
-    // A clear one passes.
+fn media_data_before_moov_is_refused_by_name_where_nothing_can_seek() {
+    let file = [
+        bx(b"ftyp", &[&[0; 8]]),
+        bx(b"mdat", &[]),
+        init(&encv(b"cenc", &tenc(8))),
+    ]
+    .concat();
+    let what = Unsupported::MovieAtEnd;
+    assert!(matches!(
+        refused(&file),
+        MediaError::Unsupported { what: found, offset: 16 } if found == what
+    ));
+    assert!(MediaReader::open_seekable(Cursor::new(&file)).is_ok());
+}
+
+#[test]
+fn a_protected_track_without_samples_and_fragments_is_an_empty_one() {
+    assert!(read(&init_of(&[&video(1)])).unwrap().is_empty());
     let clear = init_of(&[&trak(1, b"vide", &[&visual(b"avc1", &[])], &[])]);
-    assert!(
-        read(&[clear, bx(b"mdat", &[b"data"])].concat())
-            .unwrap()
-            .is_empty()
-    );
+    let file = [clear, bx(b"mdat", &[b"data"])].concat();
+    assert!(read(&file).unwrap().is_empty());
 }
 
 #[test]

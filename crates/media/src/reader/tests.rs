@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use proptest::prelude::*;
 
-use crate::limits::{MAX_FRAGMENT_BYTES, MAX_INIT_BYTES, MAX_MOOF_BYTES};
+use crate::limits::{MAX_FRAGMENT_BYTES, MAX_INIT_BYTES, MAX_MOOF_BYTES, MAX_MOOV_BYTES};
 use crate::testing::{
     bx, cenc_file, copy, encv, fragment, init, long, read, refused, senc, simple_fragment, table,
     tenc, tfhd, trun,
@@ -273,11 +273,12 @@ fn a_claimed_size_allocates_nothing() {
         assert!(error.to_string().contains(wanted), "{error}");
         assert!(reader.fragment.media.capacity() < 2 << 20);
     }
-    let file = [&0x00ff_ffff_u32.to_be_bytes()[..], b"moov", &[0; 100]].concat();
+    let file = [&0x0fff_ffff_u32.to_be_bytes()[..], b"moov", &[0; 100]].concat();
     assert!(matches!(
         refused(&file),
         MediaError::TooLarge {
-            limit: MAX_INIT_BYTES,
+            kind: FourCc::MOOV,
+            limit: MAX_MOOV_BYTES,
             ..
         }
     ));

@@ -1,9 +1,12 @@
 #![allow(clippy::unwrap_used, reason = "a panic is a failed test")]
 
 use crate::testing::{
-    bx, encv, init, init_of, refused, refused_field, sinf, tenc, trak, trex, visual, words,
+    bx, encv, init, init_of, refused, refused_field, schm, sinf, tenc, trak, trex, visual, words,
 };
-use crate::{FourCc, MediaError, PictureSize, Presentation, SampleEntry, Unsupported, clear_init};
+use crate::{
+    FourCc, IvSource, MediaError, PictureSize, Presentation, SampleEntry, Scheme, Unsupported,
+    clear_init,
+};
 
 fn init_with(handler: &[u8; 4], entry: &[u8]) -> Vec<u8> {
     init_of(&[&trak(1, handler, &[entry], &[]), &bx(b"mvex", &[&trex(1)])])
@@ -98,14 +101,43 @@ fn padding_behind_the_boxes_is_kept() {
 }
 
 #[test]
-fn two_protections_are_not_chosen_between() {
-    let sinf = sinf(b"avc1", b"cenc", &tenc(8));
-    let error = refused(&init(&visual(b"encv", &[&sinf, &sinf])));
-    let what = Unsupported::SeveralProtections;
-    assert!(
-        matches!(error, MediaError::Unsupported { what: w, .. } if w == what),
-        "{error}"
-    );
+fn of_several_protections_the_known_one_counts() {
+    let known = sinf(b"avc1", b"cbcs", &tenc(8));
+    let other = sinf(b"avc1", b"piff", &tenc(16));
+    let mute = bx(b"sinf", &[&bx(b"frma", &[b"avc1"]), &schm(b"adkm")]);
+    for boxes in [
+        [&known, &known],
+        [&known, &other],
+        [&other, &known],
+        [&mute, &known],
+    ] {
+        let boxes = boxes.map(Vec::as_slice);
+        let stored = visual(b"encv", &boxes);
+        let protection = entry(b"vide", &stored).protection.unwrap();
+        assert_eq!(protection.scheme, Scheme::Cbcs);
+        assert_eq!(protection.iv, IvSource::PerSample { size: 8 });
+        let cleared = clear_init(&init_with(b"vide", &stored)).unwrap();
+        assert!(cleared.windows(4).all(|bytes| bytes != b"sinf"));
+    }
+    let error = refused(&init(&visual(b"encv", &[&other, &mute])));
+    assert!(matches!(error, MediaError::UnknownScheme { .. }), "{error}");
+}
+
+#[test]
+fn protections_that_contradict_each_other_are_not_chosen_between() {
+    let one = sinf(b"avc1", b"cenc", &tenc(8));
+    let what = Unsupported::ContradictoryProtections;
+    for other in [
+        sinf(b"avc1", b"cenc", &tenc(16)),
+        sinf(b"avc1", b"cens", &tenc(8)),
+        sinf(b"hvc1", b"cenc", &tenc(8)),
+    ] {
+        let error = refused(&init(&visual(b"encv", &[&one, &other])));
+        assert!(
+            matches!(error, MediaError::Unsupported { what: w, .. } if w == what),
+            "{error}"
+        );
+    }
 }
 
 #[test]
