@@ -141,53 +141,79 @@ const KEY: [u8; 16] = [
 ];
 
 /// What FFmpeg writes: one scheme, 8-byte IVs, one key for all tracks. FFmpeg 5 is left out where it
-/// writes a file that no program can read: fragments (no `saiz`) and AV1 (no IVs).
+/// writes a file that no program can read, see [`without_ivs`].
 fn of_ffmpeg(tools: &Tools, scratch: &Path) -> Vec<ProtectedFile> {
+    let progressive = [5, 8].map(|version| {
+        let clips = ["video", "audio", "hevc", "av1", "both"].into_iter();
+        clips.map(move |clip| (version, clip, false))
+    });
+    let in_fragments = ["video", "audio", "av1"].map(|clip| (8, clip, true));
+    let wanted = progressive.into_iter().flatten().chain(in_fragments);
+    wanted
+        .filter(|wanted| *wanted != (5, "av1", false))
+        .map(|(version, clip, fragmented)| ffmpeg_file(tools, scratch, version, clip, fragmented))
+        .collect()
+}
+
+/// Files of FFmpeg 5 whose `senc` is empty: in fragments, and of AV1.
+///
+/// # Panics
+/// When one cannot be made.
+#[must_use]
+pub fn without_ivs(tools: &Tools, scratch: &Path) -> Vec<ProtectedFile> {
+    let wanted = [("video", true), ("audio", true), ("av1", false)];
+    wanted
+        .map(|(clip, fragmented)| ffmpeg_file(tools, scratch, 5, clip, fragmented))
+        .into()
+}
+
+fn ffmpeg_file(
+    tools: &Tools,
+    scratch: &Path,
+    version: u8,
+    clip: &str,
+    fragmented: bool,
+) -> ProtectedFile {
     const FRAGMENTS: &[&str] = &["-movflags", "+frag_keyframe+empty_moov+default_base_moof"];
-    let five = ["video", "audio", "hevc", "both"].map(|clip| (5, clip, &[][..]));
-    let eight = ["video", "audio", "hevc", "av1", "both"].map(|clip| (8, clip, &[][..]));
-    let in_fragments = ["video", "audio", "av1"].map(|clip| (8, clip, FRAGMENTS));
-    let wanted = five.into_iter().chain(eight).chain(in_fragments);
-    let made = wanted.map(|(version, clip, layout)| {
-        let (program, maker) = match version {
-            5 => (&tools.ffmpeg5, "FFmpeg 5"),
-            _ => (&tools.ffmpeg8, "FFmpeg 8"),
-        };
-        let form = if layout.is_empty() { "" } else { "fragmented-" };
-        let name = format!("ffmpeg{version}-{form}{clip}");
-        let path = scratch.join(format!("{name}.mp4"));
-        let clear = samples::folder().join(format!("clear-{clip}.mp4"));
-        let mut arguments: Vec<OsString> = ["-nostdin", "-v", "error", "-y", "-i"]
-            .map(Into::into)
-            .into();
-        arguments.push(clear.clone().into());
-        arguments.extend(["-map", "0", "-c", "copy", "-fflags", "+bitexact"].map(Into::into));
-        arguments.extend(layout.iter().map(Into::into));
-        arguments.extend(["-encryption_scheme", "cenc-aes-ctr"].map(Into::into));
-        arguments.extend(["-encryption_kid".into(), hex::encode(KID).into()]);
-        arguments.extend(["-encryption_key".into(), hex::encode(KEY).into()]);
-        arguments.push(path.clone().into());
-        must_run(program, arguments);
-        let key = |track| Key {
-            id: KID,
-            key: KEY,
-            track,
-        };
-        let keys = match clip {
+    let (program, maker) = match version {
+        5 => (&tools.ffmpeg5, "FFmpeg 5"),
+        _ => (&tools.ffmpeg8, "FFmpeg 8"),
+    };
+    let (form, layout) = match fragmented {
+        true => ("fragmented-", FRAGMENTS),
+        false => ("", &[][..]),
+    };
+    let name = format!("ffmpeg{version}-{form}{clip}");
+    let path = scratch.join(format!("{name}.mp4"));
+    let clear = samples::folder().join(format!("clear-{clip}.mp4"));
+    let mut arguments: Vec<OsString> = ["-nostdin", "-v", "error", "-y", "-i"]
+        .map(Into::into)
+        .into();
+    arguments.push(clear.clone().into());
+    arguments.extend(["-map", "0", "-c", "copy", "-fflags", "+bitexact"].map(Into::into));
+    arguments.extend(layout.iter().map(Into::into));
+    arguments.extend(["-encryption_scheme", "cenc-aes-ctr"].map(Into::into));
+    arguments.extend(["-encryption_kid".into(), hex::encode(KID).into()]);
+    arguments.extend(["-encryption_key".into(), hex::encode(KEY).into()]);
+    arguments.push(path.clone().into());
+    must_run(program, arguments);
+    let key = |track| Key {
+        id: KID,
+        key: KEY,
+        track,
+    };
+    ProtectedFile {
+        name,
+        maker,
+        path,
+        clear,
+        scheme: Scheme::Cenc,
+        iv: IvKind::PerSample8,
+        keys: match clip {
             "both" => vec![key(TrackType::Sd), key(TrackType::Audio)],
             other => vec![key(kind(other))],
-        };
-        ProtectedFile {
-            name,
-            maker,
-            path,
-            clear,
-            scheme: Scheme::Cenc,
-            iv: IvKind::PerSample8,
-            keys,
-        }
-    });
-    made.collect()
+        },
+    }
 }
 
 /// Pictures in 60 slices, so that a sample has more subsamples than the eight bits of its size in

@@ -99,7 +99,7 @@ impl<'a> Judge<'a> {
             }
         };
         let wanted = self.read(clear);
-        let total = wanted.values().map(Vec::len).sum();
+        let total = self.samples(clear);
         assert!(total > 0, "{}: no samples", clear.display());
         let wrong = differences(&wanted, &found);
         if wrong.is_empty() {
@@ -116,6 +116,12 @@ impl<'a> Judge<'a> {
         } else {
             Verdict::Wrong { samples, of }
         }
+    }
+
+    /// Samples of a clear file, in all its tracks.
+    #[must_use]
+    pub fn samples(&self, clear: &Path) -> usize {
+        self.read(clear).values().map(Vec::len).sum()
     }
 
     fn read(&self, file: &Path) -> Digests {

@@ -17,6 +17,8 @@ pub struct Row {
     pub name: String,
     /// Who made it.
     pub maker: &'static str,
+    /// Samples in all its tracks.
+    pub samples: usize,
     /// The product under a licence, in the trusted core.
     pub licensed: Verdict,
     /// The product's command with a key file.
@@ -102,6 +104,7 @@ fn row(tools: &Tools, judge: &Judge<'_>, file: &ProtectedFile) -> Row {
     Row {
         name: file.name.clone(),
         maker: file.maker,
+        samples: judge.samples(&file.clear),
         licensed,
         key_file,
         said,
@@ -112,17 +115,21 @@ fn row(tools: &Tools, judge: &Judge<'_>, file: &ProtectedFile) -> Row {
 /// The table as Markdown, aligned so that it can be read as it is.
 #[must_use]
 pub fn markdown(rows: &[Row]) -> String {
-    let head: Vec<String> = ["file", "made by", "licence", "key file"]
+    let head: Vec<String> = ["file", "made by", "samples", "by licence", "by key file"]
         .into_iter()
         .chain(Peer::ALL.map(Peer::title))
         .map(str::to_owned)
         .collect();
     let body = rows.iter().map(|row| {
         let verdicts = [&row.licensed, &row.key_file].into_iter().chain(&row.peers);
-        [row.name.clone(), row.maker.to_owned()]
-            .into_iter()
-            .chain(verdicts.map(Verdict::to_string))
-            .collect()
+        [
+            row.name.clone(),
+            row.maker.to_owned(),
+            row.samples.to_string(),
+        ]
+        .into_iter()
+        .chain(verdicts.map(Verdict::to_string))
+        .collect()
     });
     let mut lines: Vec<Vec<String>> = vec![head];
     lines.extend(body);
@@ -141,10 +148,13 @@ pub fn markdown(rows: &[Row]) -> String {
     text
 }
 
-/// Cells of a table in Markdown, without head and rule.
+/// Cells of the table of files in a Markdown text, without head and rule.
 #[must_use]
 pub fn cells(markdown: &str) -> Vec<Vec<String>> {
-    let lines = markdown.lines().filter(|line| line.starts_with('|'));
+    let lines = markdown
+        .lines()
+        .skip_while(|line| !line.starts_with("| file "))
+        .take_while(|line| line.starts_with('|'));
     lines
         .skip(2)
         .map(|line| {

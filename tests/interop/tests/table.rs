@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use keybearer_interop::files::{self, ProtectedFile};
 use keybearer_interop::judge::{Judge, Outcome, Verdict};
 use keybearer_interop::peers::Peer;
-use keybearer_interop::table::{cells, markdown, rows};
+use keybearer_interop::table::{cells, markdown, product, rows};
 use keybearer_interop::tools::Tools;
 
 const README: &str = include_str!("../README.md");
@@ -52,12 +52,29 @@ fn every_sample_of_every_packager_comes_out_clear() {
     // only what they are today is reported: Debian's FFmpeg, for one, is not pinned.
     let shown = cells(README);
     let ours = |table: &[Vec<String>]| -> Vec<Vec<String>> {
-        table.iter().map(|cells| cells[..4].to_vec()).collect()
+        table.iter().map(|cells| cells[..5].to_vec()).collect()
     };
     let found = cells(&table);
     assert_eq!(ours(&shown), ours(&found), "tests/interop/README.md");
     for (shown, found) in shown.iter().zip(&found).filter(|(a, b)| a != b) {
         println!("README shows {shown:?}\n       found {found:?}");
+    }
+}
+
+/// A file that says its samples are protected and not by which IVs is refused, not copied.
+#[test]
+fn files_without_initialisation_vectors_are_refused() {
+    let tools = tools();
+    let judge = Judge::new(&tools);
+    let folder = tempfile::tempdir().unwrap();
+    for file in files::without_ivs(&tools, folder.path()) {
+        let (verdicts, said) = product(&judge, &file, folder.path());
+        assert_eq!(
+            verdicts,
+            [Verdict::Refused, Verdict::Refused],
+            "{}: {said}",
+            file.name
+        );
     }
 }
 

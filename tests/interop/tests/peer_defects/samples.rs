@@ -6,8 +6,7 @@ use keybearer_license::Scheme::{Cbc1, Cbcs, Cenc, Cens};
 use super::comes_out_clear;
 
 /// In `cenc` the key stream goes on in the middle of a block, in `cbc1` the chain goes on, in `cbcs` it
-/// begins anew. Bento4 (`cens`) and the crate vsd-mp4 (`cbc1`) give wrong bytes from the second
-/// subsample on and report success.
+/// begins anew. Bento4 (`cens`) and the crate vsd-mp4 (`cbc1`) give wrong bytes and report success.
 #[test]
 fn several_subsamples_come_out_clear_in_every_scheme() {
     for scheme in [Cenc, Cens, Cbc1, Cbcs] {
@@ -16,7 +15,7 @@ fn several_subsamples_come_out_clear_in_every_scheme() {
 }
 
 /// The counter is the lower 64 bits of the block: it carries out of 32 bits and not out of 64. Bento4
-/// (`cenc`) and vsd-mp4 carry on into the upper half.
+/// (`cenc`) and vsd-mp4 give wrong bytes behind the end of 64 and report success.
 #[test]
 fn counters_wrap_at_32_and_64_bits() {
     for scheme in [Cenc, Cens] {
@@ -44,7 +43,7 @@ fn an_incomplete_crypt_run_is_decrypted() {
 }
 
 /// From 41 subsamples on (8-byte IVs) eight bits cannot hold the size; Shaka Packager writes it modulo
-/// 256, which for 41 is 0. FFmpeg 5 and 8 then decrypt wrongly where `saiz` comes before `senc`.
+/// 256, which for 41 is 0. FFmpeg 5 and 8 decrypt that sample and those behind it wrongly.
 #[test]
 fn more_than_40_subsamples_with_saiz_modulo_256() {
     comes_out_clear(&crafted::saiz_overflow());
