@@ -2,6 +2,8 @@
 
 mod acquire;
 
+pub(crate) use self::acquire::Intake;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,6 +119,15 @@ impl Client {
             cancel: self.cancel.joined(&owner),
             owner: Arc::new(Owner(owner)),
             ..self.clone()
+        }
+    }
+
+    /// Fails once this handle's waits were ended.
+    pub(crate) fn check(&self, during: &'static str) -> Result<(), ClientError> {
+        if self.cancel.is_cancelled() {
+            Err(self.cancelled(during))
+        } else {
+            Ok(())
         }
     }
 

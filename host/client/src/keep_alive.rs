@@ -9,12 +9,9 @@ use std::io;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use keybearer_wire::body::ReasonField;
-
+use crate::licensed::waits_for_time;
 use crate::retry::share;
-use crate::{
-    Cancel, Client, ClientError, KeyStatus, License, LicenseId, LicenseWanted, Session, Statuses,
-};
+use crate::{Cancel, Client, ClientError, License, LicenseId, LicenseWanted, Session, Statuses};
 
 /// How long before its moment a renewal may be asked for, as a share of the time until then.
 const EARLY: f64 = 0.1;
@@ -215,7 +212,7 @@ impl Driver {
             // Dead, and somebody may open it anew, which is a change; or closed, which ends the rest.
             return LOOK;
         };
-        if statuses.time.is_none() && waits_for_time(&statuses) {
+        if statuses.time.is_none() && needs_time(&statuses) {
             return self.bring_time(client, session, now, report);
         }
         self.time = Tries::default();
@@ -334,14 +331,9 @@ impl Driver {
 }
 
 /// Whether trusted time is all that something waits for.
-fn waits_for_time(statuses: &Statuses) -> bool {
-    let keys = || statuses.licenses.iter().flat_map(|license| &license.keys);
-    let pending = |key: &crate::Key| {
-        let mut reasons = key.reasons.iter();
-        key.status == KeyStatus::StatusPending
-            && reasons.any(|reason| reason.field == ReasonField::TrustedTime)
-    };
-    keys().any(pending) || renewable(statuses).next().is_some()
+fn needs_time(statuses: &Statuses) -> bool {
+    let mut keys = statuses.licenses.iter().flat_map(|license| &license.keys);
+    keys.any(waits_for_time) || renewable(statuses).next().is_some()
 }
 
 #[cfg(test)]

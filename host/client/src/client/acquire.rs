@@ -16,8 +16,25 @@ const OVERLOADED: Duration = Duration::from_secs(2);
 /// changed its certificate.
 const WRONG_SERVICE: &str = "wrong-service";
 
-/// Makes room in a session for one more licence; false when there is nothing to give up.
-pub(crate) type MakeRoom<'a> = &'a mut dyn FnMut() -> bool;
+/// Where licences go.
+pub(crate) trait Intake {
+    /// A licence has come and is loaded.
+    fn came(&mut self, license: License);
+
+    /// The session holds as much as it may: takes a licence away, or is false where none may go.
+    fn make_room(&mut self, session: &Session) -> bool;
+}
+
+/// Keeps all that come.
+impl Intake for Vec<License> {
+    fn came(&mut self, license: License) {
+        self.push(license);
+    }
+
+    fn make_room(&mut self, _: &Session) -> bool {
+        false
+    }
+}
 
 impl Client {
     /// Asks the service for a licence and loads it. Loading drops no key that is still valid.
@@ -37,7 +54,7 @@ impl Client {
         session: &Session,
         wanted: &LicenseWanted,
     ) -> Result<License, ClientError> {
-        self.ask(session, wanted, &self.url, &mut || false)
+        self.ask(session, wanted, &self.url, &mut Vec::new())
     }
 
     /// Asks until every key is there, in as few requests as it takes, and gives the licences that came.
@@ -55,20 +72,16 @@ impl Client {
         wanted: &LicenseWanted,
     ) -> Result<Vec<License>, ClientError> {
         let mut licenses = Vec::new();
-        self.acquire_each(session, wanted, &mut || false, &mut |license| {
-            licenses.push(license);
-        })?;
+        self.acquire_each(session, wanted, &mut licenses)?;
         Ok(licenses)
     }
 
-    /// As [`Self::acquire_keys`]; tells of each licence as it comes, and asks for room where the session
-    /// holds as much as it may.
+    /// As [`Self::acquire_keys`], into whatever takes licences.
     pub(crate) fn acquire_each(
         &self,
         session: &Session,
         wanted: &LicenseWanted,
-        make_room: MakeRoom<'_>,
-        came: &mut dyn FnMut(License),
+        intake: &mut dyn Intake,
     ) -> Result<(), ClientError> {
         let mut key_ids = wanted.key_ids.clone();
         key_ids.sort_unstable();
@@ -80,7 +93,7 @@ impl Client {
                 init_data: init_data.next().unwrap_or_default().to_vec(),
                 ..wanted.clone()
             };
-            self.acquire_all_of(session, with, make_room, came)?;
+            self.acquire_all_of(session, with, intake)?;
         }
         for items in init_data {
             let with = LicenseWanted {
@@ -88,7 +101,8 @@ impl Client {
                 init_data: items.to_vec(),
                 ..wanted.clone()
             };
-            came(self.ask(session, &with, &self.url, make_room)?);
+            let license = self.ask(session, &with, &self.url, intake)?;
+            intake.came(license);
         }
         Ok(())
     }
@@ -98,8 +112,7 @@ impl Client {
         &self,
         session: &Session,
         mut wanted: LicenseWanted,
-        make_room: MakeRoom<'_>,
-        came: &mut dyn FnMut(License),
+        intake: &mut dyn Intake,
     ) -> Result<(), ClientError> {
         let all = wanted.key_ids.len();
         loop {
@@ -109,7 +122,7 @@ impl Client {
                     key_ids: wanted.key_ids,
                     denial: denial.map(Box::new),
                 };
-            let license = match self.ask(session, &wanted, &self.url, make_room) {
+            let license = match self.ask(session, &wanted, &self.url, intake) {
                 Ok(license) => license,
                 // Of the first answer the denial says it all; later it is about the rest only.
                 Err(ClientError::Denied(denial)) if asked < all => {
@@ -119,7 +132,7 @@ impl Client {
             };
             wanted.key_ids.retain(|id| license.key(id).is_none());
             wanted.init_data.clear();
-            came(license);
+            intake.came(license);
             if wanted.key_ids.is_empty() {
                 return Ok(());
             }
@@ -154,7 +167,7 @@ impl Client {
             })?,
             None => self.url.clone(),
         };
-        self.ask(session, &wanted, &url, &mut || false)
+        self.ask(session, &wanted, &url, &mut Vec::new())
     }
 
     fn ask(
@@ -162,14 +175,14 @@ impl Client {
         session: &Session,
         wanted: &LicenseWanted,
         url: &ServerUrl,
-        make_room: MakeRoom<'_>,
+        intake: &mut dyn Intake,
     ) -> Result<License, ClientError> {
         let budget = self.begin();
         let (mut attempt, mut renewed) = (1, false);
         let mut info: Option<Vec<u8>> = None;
         loop {
             let info_now = info.as_deref();
-            let error = match self.ask_once(&budget, session, wanted, url, info_now, make_room) {
+            let error = match self.ask_once(&budget, session, wanted, url, info_now, intake) {
                 Ok(license) => return Ok(license),
                 Err(error) => error,
             };
@@ -198,7 +211,7 @@ impl Client {
         wanted: &LicenseWanted,
         url: &ServerUrl,
         info: Option<&[u8]>,
-        make_room: MakeRoom<'_>,
+        intake: &mut dyn Intake,
     ) -> Result<License, ClientError> {
         let request = session.license_request_with(wanted, info)?;
         let post = Post {
@@ -219,7 +232,8 @@ impl Client {
                     listed = true;
                     self.bring_revocation_list(budget, session)?;
                 }
-                (Status::TooManyLicenses | Status::TooManyKeys, _) if make_room() => {}
+                (Status::TooManyLicenses | Status::TooManyKeys, _) if intake.make_room(session) => {
+                }
                 (status, during) => return Err(ClientError::Refused { during, status }),
             }
         }
@@ -252,3 +266,6 @@ fn needs_challenge(error: &ClientError) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

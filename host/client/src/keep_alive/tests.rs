@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::mpsc;
 
 use keybearer_wire::Command;
-use keybearer_wire::body::LicenseReport;
+use keybearer_wire::body::{KeyStatus, LicenseReport, ReasonField};
 use keybearer_wire::field::Text;
 
 use super::*;

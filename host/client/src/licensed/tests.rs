@@ -3,6 +3,8 @@
     reason = "a failed expectation is how a test reports"
 )]
 
+mod changing;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +12,8 @@ use keybearer_tee::{BackendInfo, MockTeeSession, Tee, TeeError, TeeSession};
 use keybearer_wire::body::{self, KeyStatus, Reason, ReasonField};
 use keybearer_wire::field::{Blob, List, Text};
 use keybearer_wire::{Command, encode_answer, encode_status};
+
+use keybearer_media::{PictureSize, TrackKind};
 
 use super::*;
 use crate::{AnchorDigest, HttpResponse, MockTransport, PlaybackError, RetryPolicy, decrypt_file};
@@ -85,6 +89,7 @@ fn client(behaviour: Behaviour, licenses: usize) -> (Client, Calls) {
     let kept = Arc::clone(&calls);
     let mut session = MockTeeSession::new();
     let mut loaded = false;
+    session.expect_shared_memory().returning(|_| Ok(None));
     session
         .expect_call()
         .returning(move |command, request, response, media| {
@@ -102,8 +107,14 @@ fn client(behaviour: Behaviour, licenses: usize) -> (Client, Calls) {
                 }),
                 Command::OpenSession => encode_answer(&body::SessionOpened { session: 1 }),
                 Command::Statuses => {
+                    // They end as soon as they are loaded; the table of calls says when that matters.
+                    let ended = behaviour.keys.iter().map(|held| body::KeyReport {
+                        track_type: held.track_type,
+                        key_id: held.key_id,
+                        ..key(KeyStatus::Expired, TrackType::Sd)
+                    });
                     let licenses = match loaded {
-                        true => vec![license(vec![key(KeyStatus::Expired, TrackType::Sd)])],
+                        true => vec![license(ended.collect())],
                         false => vec![],
                     };
                     encode_answer(&body::StatusReport {
