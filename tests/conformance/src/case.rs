@@ -39,6 +39,8 @@ pub enum Need {
     Kill,
     /// The test can let time pass at once.
     MovableClock,
+    /// Memory that the host shares with the trusted side.
+    SharedMemory,
     /// This level at least.
     Level(Level),
 }
@@ -54,6 +56,7 @@ impl fmt::Display for Need {
             Self::Restart => f.write_str("a trusted side that a test can restart"),
             Self::Kill => f.write_str("a trusted side that a test can kill"),
             Self::MovableClock => f.write_str("a clock that a test can move"),
+            Self::SharedMemory => f.write_str("memory shared with the trusted side"),
             Self::Level(level) => write!(f, "level {} or above", level.name()),
         }
     }

@@ -1,7 +1,7 @@
 //! A connection to a trusted side, spoken by hand: every command a method, every answer owned, and
 //! every byte of it kept.
 
-use keybearer_tee::{Media, Tee, TeeError, TeeSession};
+use keybearer_tee::{Media, SharedMemory, Tee, TeeError, TeeSession};
 use keybearer_wire::body::{self, KeyReport, KeyStatus, ReasonField, RequestKind};
 use keybearer_wire::field::{Blob, List, Text};
 use keybearer_wire::limits::MAX_REQUEST;
@@ -96,6 +96,13 @@ impl Connection {
             response: Vec::new(),
             seen: Vec::new(),
         })
+    }
+
+    pub(crate) fn shared_memory(
+        &mut self,
+        len: usize,
+    ) -> Result<Option<Box<dyn SharedMemory>>, Failure> {
+        Ok(self.tee.shared_memory(len)?)
     }
 
     /// One command, as bytes; `Ok` with the refusal if it is one.

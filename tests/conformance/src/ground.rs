@@ -22,6 +22,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) subject: &'a dyn Subject,
     /// What its trusted side says of itself.
     pub(crate) described: Described,
+    /// Whether it shares memory with its host.
+    shares_memory: bool,
 }
 
 /// A provisioned device with a connection and a session, and the service it is provisioned with.
@@ -47,8 +49,12 @@ fn unique() -> u64 {
 impl<'a> Ground<'a> {
     pub(crate) fn new(subject: &'a dyn Subject) -> Result<Self, Fault> {
         let device = subject.device().map_err(Fault)?;
-        let described = Connection::open(&*device.tee())?.describe()?;
-        Ok(Self { subject, described })
+        let mut at = Connection::open(&*device.tee())?;
+        Ok(Self {
+            subject,
+            described: at.describe()?,
+            shares_memory: at.shared_memory(1)?.is_some(),
+        })
     }
 
     /// Why the subject does not meet a need, if it does not.
@@ -59,6 +65,7 @@ impl<'a> Ground<'a> {
             Need::OwnAnchors => !self.described.application_anchors,
             Need::BuiltInAnchors => self.described.application_anchors,
             Need::FreshDevice => !fresh,
+            Need::SharedMemory => !self.shares_memory,
             Need::Disposable => !self.subject.disposable(),
             Need::Level(least) => self.described.level < least.code(),
             Need::Restart | Need::Kill | Need::MovableClock => !self.subject.can(need),

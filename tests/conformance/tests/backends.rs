@@ -19,7 +19,13 @@ fn subjects() -> Vec<(Box<dyn Subject + Send>, &'static [&'static str])> {
     vec![
         (
             software(BackendChoice::InProcess),
-            &["KB-CALL-07", "KB-PROV-10", "KB-REV-06", "KB-TIME-04"],
+            &[
+                "KB-CALL-07",
+                "KB-PROV-10",
+                "KB-DEC-08",
+                "KB-REV-06",
+                "KB-TIME-04",
+            ],
         ),
         (
             software(BackendChoice::Worker),

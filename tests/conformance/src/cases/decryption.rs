@@ -3,13 +3,14 @@
 use keybearer_license::{IvKind, KeyUse, Pattern, Scheme};
 use keybearer_scripted_service::{cenc_use, key, license, secret};
 use keybearer_tee::Media;
+use keybearer_wire::Status;
 use keybearer_wire::limits::MAX_SAMPLES;
 
 use crate::case::hold;
 use crate::connection::Connection;
 use crate::encryption::{Batch, Subsample};
 use crate::ground::{Ground, granting, open};
-use crate::{Case, Fault, Verdict};
+use crate::{Case, Fault, Need, Verdict};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -53,6 +54,12 @@ pub(super) const CASES: &[Case] = &[
         promise: "Clients that decrypt at the same time, each with a key of its own under the same id, get each its own clear samples.",
         needs: &[],
         run: clients_do_not_mix,
+    },
+    Case {
+        id: "KB-DEC-08",
+        promise: "Samples in memory that is shared with the trusted side come out clear where they stand, nothing beside them changes, and a refused call changes nothing.",
+        needs: &[Need::SharedMemory],
+        run: shared_memory,
     },
 ];
 
@@ -208,4 +215,61 @@ fn clients_do_not_mix(ground: &Ground<'_>) -> Verdict {
             .collect()
     });
     verdicts.into_iter().collect()
+}
+
+fn shared_memory(ground: &Ground<'_>) -> Verdict {
+    let mut scene = ground.licensed()?;
+    let batch = Batch::new(secret(7), &cenc_use(), BYTES);
+    let len = batch.protected.len();
+    let gone = || Fault("the shared memory is gone".into());
+    let mut memory = scene.at.shared_memory(len + 5_000)?.ok_or_else(gone)?;
+    for begin in [0, 1, 4_095, 5_000] {
+        memory.bytes_mut().fill(0x55);
+        memory.bytes_mut()[begin..begin + len].copy_from_slice(&batch.protected);
+        let mut long = batch.request(scene.session);
+        long.duration_ms = 5_000;
+        for (request, refused) in [(long, true), (batch.request(scene.session), false)] {
+            let slice = &mut memory.bytes_mut()[begin..begin + len];
+            let outcome = scene.at.decrypt(&request, Media::InPlace(slice));
+            if refused {
+                crate::case::refused(outcome, Status::DurationTooLong, "five seconds")?;
+            } else {
+                outcome?;
+            }
+            let (before, rest) = memory.bytes().split_at(begin);
+            let (data, after) = rest.split_at(len);
+            let expected = if refused {
+                &batch.protected
+            } else {
+                &batch.clear
+            };
+            hold(data == expected, format!("at {begin} it decrypts wrongly"))?;
+            let beside = before.iter().chain(after).all(|byte| *byte == 0x55);
+            hold(
+                beside,
+                format!("at {begin} something beside the samples changed"),
+            )?;
+        }
+    }
+    // From shared memory into memory of the host's own, and back.
+    memory.bytes_mut()[..len].copy_from_slice(&batch.protected);
+    let mut output = vec![0x55; len];
+    let media = Media::Into {
+        input: &memory.bytes()[..len],
+        output: &mut output,
+    };
+    scene.at.decrypt(&batch.request(scene.session), media)?;
+    hold(
+        output == batch.clear,
+        "out of shared memory it decrypts wrongly",
+    )?;
+    let media = Media::Into {
+        input: &batch.protected,
+        output: &mut memory.bytes_mut()[..len],
+    };
+    scene.at.decrypt(&batch.request(scene.session), media)?;
+    hold(
+        memory.bytes()[..len] == batch.clear,
+        "into shared memory it decrypts wrongly",
+    )
 }

@@ -221,6 +221,8 @@ const CONTROLS: &[(&str, Sabotage, &str)] = &[
     ("KB-DEC-05", WriteBehind, "behind the samples"),
     ("KB-DEC-06", Scramble, "decrypts wrongly"),
     ("KB-DEC-07", Scramble, "one client among several"),
+    ("KB-DEC-08", Scramble, "decrypts wrongly"),
+    ("KB-DEC-08", WriteOnRefusal, "decrypts wrongly"),
     (
         "KB-CONT-01",
         Accept(Status::WrongTrackType),

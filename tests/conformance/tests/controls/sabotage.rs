@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use keybearer_conformance::{Device, Need, Subject};
 use keybearer_scripted_service::secret;
-use keybearer_tee::{BackendInfo, Media, Tee, TeeError, TeeSession};
+use keybearer_tee::{BackendInfo, Media, SharedMemory, Tee, TeeError, TeeSession};
 use keybearer_wire::body::{
     AnswerLoaded, Decrypted, Description, DeviceKeyAnswer, Empty, KeyStatus, LicenseReport,
     Message, Provisioned, ProvisioningFinished, SessionOpened, StatusReport, TimeLoaded,
@@ -213,6 +213,11 @@ impl TeeSession for SabotagedSession {
         }
         plot.tamper(known, response, &mut media);
         Ok(())
+    }
+
+    fn shared_memory(&mut self, len: usize) -> Result<Option<Box<dyn SharedMemory>>, TeeError> {
+        let genuine = self.genuine.as_mut().expect("taken only in the end");
+        genuine.shared_memory(len)
     }
 }
 
