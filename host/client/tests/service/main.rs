@@ -8,4 +8,6 @@
 mod network;
 mod playing;
 mod refusals;
+mod renewing;
+mod sharing;
 mod world;

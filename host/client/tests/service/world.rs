@@ -241,10 +241,19 @@ impl World {
 
     /// Sends bytes to the service as an application with its own HTTP would.
     pub(crate) fn post(&self, path: &str, body: &[u8]) -> HttpResponse {
+        self.exchange(Method::Post, path, body)
+    }
+
+    /// Fetches a resource likewise.
+    pub(crate) fn get(&self, path: &str) -> HttpResponse {
+        self.exchange(Method::Get, path, &[])
+    }
+
+    fn exchange(&self, method: Method, path: &str, body: &[u8]) -> HttpResponse {
         let url = format!("{}{path}", self.server.url());
         let timeout = RetryPolicy::default().deadline;
         let request = HttpRequest {
-            method: Method::Post,
+            method,
             url: &url,
             body,
             limit: 1 << 20,
