@@ -211,7 +211,7 @@ impl SampleDecryptor for Forgetful {
 
     fn prepare(&mut self, key_ids: &[KeyId], pssh: &[Pssh]) -> Result<(), RawError> {
         self.0.prepare(key_ids, pssh)?;
-        if self.1 % 2 == 0 {
+        if self.1.is_multiple_of(2) {
             Ok(())
         } else {
             Err(RawError::Told)
