@@ -112,6 +112,18 @@ fn what_nobody_vouches_for_meets_no_demand() {
 }
 
 #[test]
+fn only_a_demand_that_the_hosts_word_meets_is_reported_as_such() {
+    let free = usage();
+    let mut blocked = usage();
+    blocked.policy.airplay = Permission::Block;
+    let (host, platform) = (Some(OutputSource::Host), Some(OutputSource::Platform));
+    for panel in [None, host, platform] {
+        assert!(!host_reported(&free, panel), "{panel:?}");
+        assert_eq!(host_reported(&blocked, panel), panel == host, "{panel:?}");
+    }
+}
+
+#[test]
 fn the_smaller_picture_limit_counts() {
     let limit = NonZeroU32::new;
     let cases = [

@@ -1,3 +1,4 @@
+use alloc::vec;
 use std::collections::BTreeSet;
 
 use super::*;
@@ -125,4 +126,48 @@ fn a_later_format_is_told_from_a_damaged_record() {
         shared.get().slots.get_mut(&slot).unwrap()[0] = version;
         assert_eq!(load(&mut parts, &ONE, SlotKind::Time, 7), Err(expected));
     }
+}
+
+/// Version and slot are not only part of the key: who authenticates anything else opens nothing.
+#[test]
+fn version_and_slot_are_authenticated_with_the_content() {
+    let shared = Shared::new(1);
+    let mut parts = parts(&shared);
+    parts.identity.create(&ONE).unwrap();
+    store(&mut parts, &ONE, SlotKind::Time, b"content".to_vec()).unwrap();
+    let slot = Slot::under(SlotKind::Time, &ONE);
+    let record = shared.get().slots[&slot].clone();
+    let (head, sealed) = record.split_at(HEAD);
+    let nonce = Nonce(head[1..].try_into().unwrap());
+    let key = key(&mut parts, &ONE, &slot).unwrap();
+    let mut named = vec![VERSION];
+    named.extend_from_slice(&slot.object_id());
+    for (aad, opens) in [
+        (named.as_slice(), true),
+        (&[], false),
+        (&[VERSION; 34], false),
+    ] {
+        let mut sealed = sealed.to_vec();
+        let opened = parts.crypto.open(&key, &nonce, aad, &mut sealed);
+        assert_eq!(opened.is_ok(), opens, "{aad:02x?}");
+    }
+}
+
+#[test]
+fn a_record_cut_in_its_head_is_damaged_and_not_of_a_later_format() {
+    let shared = Shared::new(1);
+    let mut parts = parts(&shared);
+    parts.identity.create(&ONE).unwrap();
+    for len in 0..HEAD {
+        let slot = Slot::under(SlotKind::Time, &ONE);
+        shared.get().slots.insert(slot, vec![VERSION; len]);
+        let found = load(&mut parts, &ONE, SlotKind::Time, 7);
+        assert_eq!(found, Err(PlatformError::Damaged), "{len} bytes");
+    }
+}
+
+#[test]
+fn a_lack_of_memory_is_told_from_a_damaged_record() {
+    assert_eq!(seal_error(CryptoError::Memory), PlatformError::Memory);
+    assert_eq!(seal_error(CryptoError::Rejected), PlatformError::Damaged);
 }
