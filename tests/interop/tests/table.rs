@@ -36,7 +36,7 @@ fn every_sample_of_every_packager_comes_out_clear() {
     let mut failed = Vec::new();
     for (row, file) in rows.iter().zip(&files) {
         let licensed = match file.shares_a_key() {
-            true => row.licensed == Verdict::Refused,
+            true => row.licensed == Verdict::Refused && row.said.contains("another track type"),
             false => matches!(row.licensed, Verdict::Ok { .. }),
         };
         if !licensed || !matches!(row.key_file, Verdict::Ok { .. }) {
