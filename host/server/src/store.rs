@@ -20,8 +20,8 @@ use std::path::Path;
 
 use redb::backends::FileBackend;
 use redb::{
-    Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError,
-    WriteTransaction,
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+    TableError, WriteTransaction,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -52,8 +52,8 @@ impl Store {
     /// most `cache_bytes` stay in memory; the database's own measure would be a gigabyte.
     ///
     /// # Errors
-    /// [`StoreError::File`] where others can read it, [`StoreError::Damaged`],
-    /// [`StoreError::Database`] where another process has it open.
+    /// [`StoreError::File`] where others can read it, [`StoreError::InUse`] where another server has it
+    /// open, [`StoreError::Open`] where it is no store, [`StoreError::Damaged`].
     pub(crate) fn open(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
         let io = |source| StoreError::Io {
             path: path.to_owned(),
@@ -69,9 +69,21 @@ impl Store {
             .open(path)
             .map_err(io)?;
         check_private(path, &file).map_err(StoreError::File)?;
-        let database = Database::builder()
-            .set_cache_size(cache_bytes)
-            .create_with_backend(FileBackend::new(file)?)?;
+        let database = FileBackend::new(file)
+            .and_then(|backend| {
+                Database::builder()
+                    .set_cache_size(cache_bytes)
+                    .create_with_backend(backend)
+            })
+            .map_err(|error| match error {
+                DatabaseError::DatabaseAlreadyOpen => StoreError::InUse {
+                    path: path.to_owned(),
+                },
+                other => StoreError::Open {
+                    path: path.to_owned(),
+                    source: Box::new(other.into()),
+                },
+            })?;
         if !existed {
             sync_directory(path).map_err(io)?;
         }

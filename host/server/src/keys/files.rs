@@ -55,8 +55,9 @@ impl Purpose {
     }
 }
 
-/// Makes `dir`, for its owner alone; an empty directory that is there is narrowed instead.
-pub(crate) fn create_directory(dir: &Path) -> Result<(), KeyError> {
+/// Makes `dir`, for its owner alone, and says so with `true`; an empty directory that is there is
+/// narrowed instead.
+pub(crate) fn create_directory(dir: &Path) -> Result<bool, KeyError> {
     match fs::read_dir(dir) {
         Ok(mut entries) => {
             if entries.next().is_some() {
@@ -65,14 +66,28 @@ pub(crate) fn create_directory(dir: &Path) -> Result<(), KeyError> {
                 });
             }
             fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
+                .map(|()| false)
                 .map_err(|source| KeyError::io(dir, source))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(dir)
+            .map(|()| true)
             .map_err(|source| KeyError::io(dir, source)),
         Err(source) => Err(KeyError::io(dir, source)),
+    }
+}
+
+/// Takes away what was begun in a directory that was empty before, and the directory too if it was
+/// `made` for it, so that another try finds nothing in its way.
+pub(crate) fn empty_directory(dir: &Path, made: bool) {
+    // What cannot be taken away bars the next try, which says so.
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let _ = fs::remove_file(entry.path());
+    }
+    if made {
+        let _ = fs::remove_dir(dir);
     }
 }
 
@@ -195,7 +210,11 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
         fs::rename(&temporary, path)?;
         sync_directory(path)
     };
-    write().map_err(|source| KeyError::io(path, source))
+    write().map_err(|source| {
+        // Half a file under another name helps nobody.
+        let _ = fs::remove_file(&temporary);
+        KeyError::io(path, source)
+    })
 }
 
 /// Writes a key file: a line that says what it is, then 32 bytes.

@@ -12,7 +12,9 @@ use keybearer_license::{
 };
 use zeroize::{Zeroize, Zeroizing};
 
-use super::files::{Purpose, create_directory, read_key, read_public, write_key, write_private};
+use super::files::{
+    Purpose, create_directory, empty_directory, read_key, read_public, write_key, write_private,
+};
 use super::{
     ANCHOR_FILE, Anchor, CHAIN_FILE, DAY, DEVICE_ISSUER_FILE, KeyError, SERVICE_ISSUER_FILE,
     admin_token_file, read_service,
@@ -45,7 +47,12 @@ fn random_key(crypto: &ServiceCrypto) -> Result<Secret<32>, KeyError> {
 }
 
 pub(super) fn create(dir: &Path, service: &ServiceId, now: UnixTime) -> Result<Anchor, KeyError> {
-    create_directory(dir)?;
+    let made = create_directory(dir)?;
+    fill(dir, service, now).inspect_err(|_| empty_directory(dir, made))
+}
+
+/// Makes every key and certificate in an empty directory.
+fn fill(dir: &Path, service: &ServiceId, now: UnixTime) -> Result<Anchor, KeyError> {
     let crypto = ServiceCrypto::new();
     let root = generate(&crypto)?;
     let service_issuer = generate(&crypto)?;

@@ -48,6 +48,24 @@ fn a_new_directory_opens_and_shows_its_anchor() {
 }
 
 #[test]
+fn keys_that_could_not_all_be_written_leave_nothing_in_the_way() {
+    let home = tempfile::tempdir().unwrap();
+    let (new, there) = (home.path().join("new"), home.path().join("there"));
+    fs::create_dir(&there).unwrap();
+    for (dir, made) in [(&new, true), (&there, false)] {
+        assert_eq!(super::files::create_directory(dir).unwrap(), made);
+        super::files::write_private(&dir.join("root.key"), b"half of it").unwrap();
+        super::files::empty_directory(dir, made);
+        assert_eq!(dir.exists(), !made);
+        created(dir);
+    }
+    // A file that cannot take its place leaves none under another name either.
+    fs::create_dir_all(home.path().join("taken/below")).unwrap();
+    super::files::write_private(&home.path().join("taken"), b"key").unwrap_err();
+    assert!(!home.path().join("taken.new").exists());
+}
+
+#[test]
 fn keys_are_not_created_over_something() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("mine"), "precious").unwrap();

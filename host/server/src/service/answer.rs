@@ -147,10 +147,8 @@ impl Service {
         match done {
             Done::Repeated(answer) => Ok(answer),
             Done::Granted(answer, event) => {
-                match event {
-                    Some(LogEvent::License { .. }) => self.metrics.licensed(),
-                    Some(LogEvent::Provision { .. }) => self.metrics.provisioned(),
-                    Some(LogEvent::Denial { .. }) | None => {}
+                if let Some(event) = event {
+                    self.count_grant(&event);
                 }
                 Ok(answer)
             }
@@ -208,6 +206,35 @@ impl Service {
             &head,
             denial,
         )
+    }
+
+    fn count_grant(&self, event: &LogEvent) {
+        match event {
+            LogEvent::License {
+                device,
+                license,
+                sequence,
+                content,
+                keys,
+                level,
+                ..
+            } => {
+                self.metrics.licensed();
+                // The ids of keys, which stand in every file, never the keys.
+                let key_ids = keys.join(",");
+                tracing::info!(%device, %license, sequence, %content, %key_ids, %level, "licence issued");
+            }
+            LogEvent::Provision {
+                device,
+                model,
+                level,
+                tenant,
+            } => {
+                self.metrics.provisioned();
+                tracing::info!(%device, %model, %level, %tenant, "device certified");
+            }
+            LogEvent::Denial { .. } => {}
+        }
     }
 
     fn count_denial(&self, denial: &Denial) {

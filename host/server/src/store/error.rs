@@ -19,6 +19,23 @@ pub(crate) enum StoreError {
         /// The cause.
         source: io::Error,
     },
+    /// Another process holds the file.
+    #[error(
+        "{} is in use: another server uses this store, and one store has one server. Stop that one, or \
+         ask it over its admin listener", path.display()
+    )]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be opened as a store.
+    #[error("{} cannot be used as a store: {source}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The database's words.
+        source: Box<redb::Error>,
+    },
     /// The database reports a failure.
     #[error("store: {0}")]
     Database(Box<redb::Error>),

@@ -188,7 +188,7 @@ fn a_file_that_is_no_store_is_refused() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     assert!(matches!(
         Store::open(&path, CACHE),
-        Err(StoreError::Database(_))
+        Err(StoreError::Open { .. })
     ));
 }
 

@@ -66,6 +66,26 @@ fn a_key_file_that_others_can_read_is_refused_by_name_with_the_remedy() {
 }
 
 #[test]
+fn a_store_that_cannot_be_had_is_named_with_the_cause() {
+    let (folder, config) = folder();
+    let store = folder.path().join("store.redb");
+    let running = Server::bind(config).unwrap();
+    let other = || Config::new(folder.path().join("keys"), &store);
+    let error = refused(other());
+    assert!(
+        error.starts_with(&format!("{} is in use: another server", store.display())),
+        "{error}"
+    );
+    running.shutdown().unwrap();
+    fs::write(&store, "no store\n".repeat(1000)).unwrap();
+    let error = refused(other());
+    assert!(
+        error.starts_with(&format!("{} cannot be used as a store", store.display())),
+        "{error}"
+    );
+}
+
+#[test]
 fn everything_made_is_the_owners_alone() {
     let (folder, config) = folder();
     let server = Server::bind(config).unwrap();
