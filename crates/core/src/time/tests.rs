@@ -79,6 +79,22 @@ fn an_answer_that_contradicts_moves_time_forward_only() {
     );
 }
 
+/// What the first answer said bounds the second one nowhere: not even its upper edge, at which ends
+/// are tested.
+#[test]
+fn an_answer_that_contradicts_is_as_wide_as_it_took() {
+    let mut time = TrustedTime::default();
+    time.anchor(UnixTime(1_000), at(0), at(0));
+    assert!(time.answered(Some(UnixTime(2_000)), Some(at(0)), Some(at(5_000))));
+    assert_eq!(
+        time.known(),
+        Some(Interval {
+            earliest: 2_000_000,
+            latest: 2_005_000
+        })
+    );
+}
+
 #[test]
 fn late_answers_and_other_boots_count_for_nothing() {
     let mut time = TrustedTime::default();
