@@ -68,4 +68,8 @@ targets! {
     request: 800;
     answer: 800;
     samples: 8_000;
+    core: 800;
+    boxes: 800;
+    bodies: 20_000;
+    texts: 5_000;
 }

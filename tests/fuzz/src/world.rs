@@ -72,8 +72,8 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    fn named<C: PrivateKeys>(crypto: &C, name: &str) -> Self {
-        let digest = crypto.sha256(&[b"fuzzed world: ", name.as_bytes()]);
+    fn named<C: PrivateKeys>(crypto: &C, operator: &str, name: &str) -> Self {
+        let digest = crypto.sha256(&[b"fuzzed world: ", operator.as_bytes(), name.as_bytes()]);
         let private = Secret::copied_from(&digest.0);
         let public = crypto.public_key(&private).expect("a hash is in range");
         Self { private, public }
@@ -125,9 +125,14 @@ fn validity(days: u64) -> Validity {
 }
 
 impl<C: PrivateKeys> World<C> {
-    /// Makes it.
+    /// The one that most claims are about.
     pub(crate) fn new(crypto: C) -> Self {
-        let named = |name| Pair::named(&crypto, name);
+        Self::of(crypto, "")
+    }
+
+    /// An operator's, with keys of its own.
+    pub(crate) fn of(crypto: C, operator: &str) -> Self {
+        let named = |name| Pair::named(&crypto, operator, name);
         let (root, issuer) = (named("root"), named("issuer"));
         let (signing, agreement, device) = (named("service"), named("agreement"), named("device"));
         let claims = IssuerClaims {
@@ -177,7 +182,7 @@ impl<C: PrivateKeys> World<C> {
         };
         Self {
             digest: service.digest,
-            mac: Pair::named(&crypto, "challenges").private,
+            mac: Pair::named(&crypto, operator, "challenges").private,
             crypto,
             root,
             signing,

@@ -60,7 +60,7 @@ macro_rules! bounded {
     };
 }
 
-bounded! { cbor request answer samples }
+bounded! { cbor request answer samples core boxes bodies texts }
 
 /// A newcomer makes the same seeds, and the corpora hold them: a changed protocol shows here.
 #[test]
