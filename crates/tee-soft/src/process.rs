@@ -146,6 +146,3 @@ fn reap(child: &mut Child) -> String {
         Err(_) => "in a way that was not reported".to_owned(),
     }
 }
-
-#[cfg(test)]
-mod tests;

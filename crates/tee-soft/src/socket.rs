@@ -17,6 +17,9 @@ use rustix::net::{
 /// Most descriptors that go along with one message.
 const MAX_DESCRIPTORS: usize = 2;
 
+/// A peer that is gone without having read everything; an end like any other.
+const LEFT_UNREAD: rustix::io::Errno = rustix::io::Errno::CONNRESET;
+
 /// One end.
 #[derive(Debug)]
 pub struct Socket(OwnedFd);
@@ -77,7 +80,10 @@ impl Socket {
     pub fn send_with(&self, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
         let mut control = SendAncillaryBuffer::new(&mut space);
-        if !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        // The room may hold more than it was made for, for the sake of alignment.
+        if descriptors.len() > MAX_DESCRIPTORS
+            || !control.push(SendAncillaryMessage::ScmRights(descriptors))
+        {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let parts = [IoSlice::new(message)];
@@ -105,12 +111,12 @@ impl Socket {
     /// # Errors
     /// `WouldBlock` at the deadline; `InvalidData` for a message longer than `room`.
     pub fn receive<'r>(&self, room: &'r mut [u8]) -> io::Result<Option<&'r [u8]>> {
-        let len = rustix::io::retry_on_intr(|| {
+        let len = match rustix::io::retry_on_intr(|| {
             rustix::net::recv(&self.0, &mut *room, RecvFlags::TRUNC).map(|(_, len)| len)
-        })?;
-        if len == 0 {
-            return Ok(None);
-        }
+        }) {
+            Ok(0) | Err(LEFT_UNREAD) => return Ok(None),
+            other => other?,
+        };
         room.get(..len)
             .map(Some)
             .ok_or_else(|| io::ErrorKind::InvalidData.into())
@@ -126,14 +132,17 @@ impl Socket {
     ) -> io::Result<Option<(&'r [u8], Vec<OwnedFd>)>> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
-        let received = rustix::io::retry_on_intr(|| {
+        let received = match rustix::io::retry_on_intr(|| {
             rustix::net::recvmsg(
                 &self.0,
                 &mut [IoSliceMut::new(room)],
                 &mut control,
                 RecvFlags::CMSG_CLOEXEC,
             )
-        })?;
+        }) {
+            Err(LEFT_UNREAD) => return Ok(None),
+            other => other?,
+        };
         let mut descriptors = Vec::new();
         for message in control.drain() {
             if let RecvAncillaryMessage::ScmRights(sent) = message {
@@ -143,6 +152,7 @@ impl Socket {
         if received
             .flags
             .intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC)
+            || descriptors.len() > MAX_DESCRIPTORS
         {
             return Err(io::ErrorKind::InvalidData.into());
         }

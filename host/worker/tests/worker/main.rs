@@ -8,6 +8,7 @@
 
 mod confinement;
 mod death;
+mod hostile;
 mod media;
 mod sharing;
 mod state;
