@@ -64,8 +64,9 @@ pub fn all() -> Vec<Sample> {
     list.files
 }
 
-/// The protected sample files that this version plays, in groups that one service can hold: within
-/// a group a key id has one kind of initialisation vector, as a licence binds it.
+/// The protected sample files whose tracks have one key each, in groups that one service can hold:
+/// within a group a key id has one kind of initialisation vector, as a licence binds it. Those whose
+/// keys change, which FFmpeg cannot judge, are played by `tests/interop`.
 ///
 /// # Panics
 /// As [`all`].
