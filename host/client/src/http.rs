@@ -33,6 +33,9 @@ const MAX_HEADERS: usize = 16 * 1024;
 /// HTTP as applications without a stack of their own use it. Follows no redirects: what is sealed to
 /// one service is of no use to another.
 ///
+/// Whatever it waits for ends at the request's [`crate::Cancel`] or timeout. The system's lookup of a host
+/// name can be neither cancelled nor timed: it is left to a thread that ends when the system answers.
+///
 /// Goes through the proxy that the environment names (`https_proxy`, `http_proxy`, `all_proxy`, and
 /// `no_proxy` against it), but never to this machine's own loopback addresses.
 #[derive(Clone, Debug)]

@@ -1,13 +1,19 @@
 //! What an application uses: provisioning, licences, playback of protected files.
 //!
-//! Three layers, each usable without the one above it:
+//! Layers, each usable without the one above it:
 //!
 //! * [`Device`] and [`Session`] do no I/O towards a network: requests come out as bytes and answers
 //!   go in as bytes, for firmware with an HTTP stack of its own.
 //! * [`Client`] carries those bytes over a [`Transport`], HTTP by default, and repeats only what a
 //!   service answers the same way each time.
+//! * [`Session::watch`] waits for keys and follows the changes of their statuses, and
+//!   [`Client::keep_alive`] renews licences in time.
 //! * [`decrypt_file`] walks a protected file and writes a clear one, with keys from a licence
 //!   ([`Licensed`]) or from whatever else implements [`SampleDecryptor`].
+//!
+//! Threads may share a client and its sessions. Whoever waits does so on the calling thread; another
+//! thread ends the wait at once with a [`Cancel`], by closing the session or by shutting the client
+//! down. The only threads of this crate are [`KeepAlive`]'s, and those that look up host names.
 //!
 //! Nothing here can read a key, and nothing here is trusted with a decision: requests are sealed and
 //! answers verified behind [`keybearer_tee::Tee`]. This crate distrusts the network (sizes, times,

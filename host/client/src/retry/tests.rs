@@ -4,6 +4,7 @@
 )]
 
 use std::sync::{Arc, Mutex};
+use std::thread;
 
 use super::*;
 use crate::{Method, MockTransport};
@@ -191,4 +192,71 @@ fn an_attempt_that_stalls_leaves_time_for_the_others() {
             "{timeout:?} of {share:?}"
         );
     }
+}
+
+/// However many exchanges a call of the client takes, it ends when its time is over.
+#[test]
+fn all_exchanges_of_one_call_share_its_time() {
+    let (transport, sent) = failing(vec![]);
+    let policy = RetryPolicy {
+        deadline: Duration::from_millis(300),
+        ..QUICK
+    };
+    let cancel = Cancel::new();
+    let budget = policy.begin(&cancel);
+    let exchange = || {
+        budget.run(&transport, request(b"", &cancel), |response| {
+            Ok(response.body)
+        })
+    };
+    exchange().unwrap();
+    thread::sleep(Duration::from_millis(120));
+    exchange().unwrap();
+    let timeouts: Vec<Duration> = sent.lock().unwrap().iter().map(|(_, time)| *time).collect();
+    assert!(timeouts[0] <= Duration::from_millis(100), "a third of all");
+    assert!(
+        timeouts[1] <= Duration::from_millis(60),
+        "a third of the rest"
+    );
+    thread::sleep(Duration::from_millis(180));
+    let over = exchange().unwrap_err();
+    assert!(matches!(over, TransportError::Timeout { .. }), "{over:?}");
+    assert_eq!(sent.lock().unwrap().len(), 2, "nothing was sent any more");
+}
+
+#[test]
+fn the_trigger_ends_a_pause_between_attempts() {
+    let (transport, sent) = failing(vec![cut(), cut()]);
+    let policy = RetryPolicy {
+        attempts: 3,
+        first_pause: Duration::from_secs(50),
+        deadline: Duration::from_secs(100),
+    };
+    let cancel = Cancel::new();
+    let start = Instant::now();
+    let ended = thread::scope(|scope| {
+        let running = scope.spawn(|| {
+            let sealed = request(b"sealed", &cancel);
+            policy
+                .begin(&cancel)
+                .run(&transport, sealed, |_| Err(cut()))
+        });
+        while sent.lock().unwrap().is_empty() {
+            thread::yield_now();
+        }
+        cancel.cancel();
+        running.join().unwrap().unwrap_err()
+    });
+    assert!(
+        matches!(ended, TransportError::Cancelled { .. }),
+        "{ended:?}"
+    );
+    assert!(start.elapsed() < Duration::from_secs(10));
+    // Nor is anything begun after it.
+    let sealed = request(b"sealed", &cancel);
+    let again = policy
+        .begin(&cancel)
+        .run(&transport, sealed, |_| Err(cut()));
+    assert!(matches!(again, Err(TransportError::Cancelled { .. })));
+    assert_eq!(sent.lock().unwrap().len(), 1);
 }
