@@ -1,15 +1,15 @@
 //! What is taken at most. Each bounds memory where a few bytes of a file could ask for much: together
-//! they keep everything besides the bytes of a fragment below 8 MB, and are far above what real files
-//! need. What stands beside a fragment in the worst case: its tables (36 bytes a sample and 8 a
-//! subsample: 4.4 MB), a second `moof` while it is rewritten, and its `pssh` boxes.
+//! they keep everything besides the bytes of a fragment, or of a progressive file's `moov` and piece,
+//! below 8 MB, and are far above what real files need. What stands beside a fragment in the worst case:
+//! its tables (36 bytes a sample and 8 a subsample: 4.4 MB), its key groups, and its `pssh` boxes.
 
 use crate::cursor::to_u64;
 use crate::{FourCc, MediaError};
 
-/// Most bytes of everything before `moov`, together, and of a `moov` without samples.
+/// Most bytes of everything before `moov`, together.
 pub const MAX_INIT_BYTES: u64 = 3 << 20;
-/// Most bytes of a `moov` that has the tables of a progressive file: of some ten hours. It counts as a
-/// piece of the file, being held as long as its tables are needed.
+/// Most bytes of `moov`: those of a progressive file with some ten hours. It counts as a piece of the
+/// file, being held as long as its tables are needed.
 pub const MAX_MOOV_BYTES: u64 = 64 << 20;
 /// Most bytes of one `moof`: 20 bytes for each of the most samples.
 pub const MAX_MOOF_BYTES: u64 = 2 << 20;
