@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keybearer_client::{KeyId, SampleDecryptor, TrackBatch, explain::kid};
 use keybearer_media::{BatchLimit, Pssh};
+use keybearer_tee::SharedMemory;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -28,6 +29,8 @@ pub(crate) struct Checked<D> {
 struct Track {
     key_ids: BTreeSet<KeyId>,
     telling: f64,
+    /// What of it was told by parts that are behind: the part at hand may be decrypted again.
+    settled: f64,
 }
 
 /// A track whose key may be wrong for all that can be told.
@@ -129,7 +132,28 @@ impl<D: SampleDecryptor> SampleDecryptor for Checked<D> {
     }
 
     fn go_on(&mut self) -> Result<(), Self::Error> {
+        for track in self.tracks.values_mut() {
+            track.settled = track.telling;
+        }
         self.inner.go_on().map_err(CheckError::Inner)
+    }
+
+    fn memory(&mut self, len: usize) -> Option<Box<dyn SharedMemory>> {
+        self.inner.memory(len)
+    }
+
+    fn recover(&mut self, error: &Self::Error) -> bool {
+        let CheckError::Inner(error) = error else {
+            return false;
+        };
+        let recovered = self.inner.recover(error);
+        if recovered {
+            // The same samples come once more, and tell no more than the first time.
+            for track in self.tracks.values_mut() {
+                track.telling = track.settled;
+            }
+        }
+        recovered
     }
 
     fn prepare(&mut self, key_ids: &[KeyId], pssh: &[Pssh]) -> Result<(), Self::Error> {

@@ -15,8 +15,9 @@ use serde_json::json;
 
 use crate::checked::Checked;
 use crate::failure::Failure;
+use crate::given;
 use crate::interrupt::{self, Interruptible};
-use crate::sizes::grouped;
+use crate::sizes::done_with;
 use crate::terminal::Terminal;
 use direct::Direct;
 
@@ -41,9 +42,9 @@ would have shown is named in a warning. Compare the result, or use
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Decrypt {
-    /// The protected file (fragmented ISO-BMFF)
+    /// The protected file (MP4, CMAF)
     file: PathBuf,
-    /// Where the clear file goes; appears only when it is complete
+    /// Where the clear file goes; appears only when it is complete, in place of one that is there
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
     /// A file of KID:KEY lines
@@ -60,6 +61,14 @@ pub(crate) struct Decrypt {
 impl Decrypt {
     pub(crate) fn run(self, terminal: Terminal) -> Result<(), Failure> {
         interrupt::watch();
+        let size = given::media(&self.file)?;
+        let mut inputs = vec![("the input", self.file.as_path())];
+        inputs.extend(
+            self.key_file
+                .iter()
+                .map(|path| ("the key file", path.as_path())),
+        );
+        given::keep_apart(&self.output, &inputs)?;
         let mut keys = keys::Keys::default();
         if let Some(path) = &self.key_file {
             keys.read(path, terminal)?;
@@ -72,14 +81,13 @@ impl Decrypt {
         for text in self.key {
             keys.add_argument(text)?;
         }
-        let size = std::fs::metadata(&self.file).ok().map(|about| about.len());
         let bar = terminal.progress(&crate::sizes::file_name(&self.file), size);
         let mut direct = Interruptible(Checked::new(Direct::new(keys), !self.unchecked));
         let done = decrypt_file(&self.file, &self.output, &mut direct, &mut |progress| {
             bar.set_position(progress.bytes);
         });
         bar.finish_and_clear();
-        let summary = done?;
+        let summary = done.map_err(|error| Failure::of_playback(error, &self.file))?;
 
         let foreign = direct.0.inner.unused();
         match &foreign[..] {
@@ -113,12 +121,9 @@ impl Decrypt {
             }));
         }
         terminal.print(&format!(
-            "{}: {} of {} samples decrypted, {} bytes, {} fragments\n",
+            "{}: {}\n",
             self.output.display(),
-            grouped(summary.protected_samples),
-            grouped(summary.samples),
-            grouped(summary.bytes),
-            grouped(summary.fragments),
+            done_with(&summary)
         ))
     }
 }

@@ -33,7 +33,8 @@ Examples:
                                  on a device with OP-TEE whose trusted
                                  application accepts the operator in `keys`
 
-Exit code 0 if every clear file equals its counterpart, 1 if one does not.";
+Exit code 0 if every clear file equals its counterpart, 1 if one does not;
+another where one could not be made.";
 
 /// Show all of it at work, on this machine alone
 #[derive(Debug, Args)]
@@ -101,6 +102,9 @@ struct FileReport {
     license: Option<String>,
     verified: bool,
     error: Option<String>,
+    /// What the command would have ended with, had this been all.
+    #[serde(skip)]
+    exit: Option<Exit>,
 }
 
 impl Demo {
@@ -135,15 +139,13 @@ impl Demo {
         })?;
 
         let (tee, detection) = device::open(choice, &folder.path().join("state"), false)?;
-        detection
-            .to_string()
-            .lines()
-            .for_each(|line| terminal.say(line));
+        device::tell(&detection, terminal);
         let info = tee.info();
         let service = DemoService::start(folder.path(), self.operator.as_deref(), &*tee)?;
         let description = service.description();
         terminal.say(format!("licence server on {}", service.url()));
-        let client = Client::new(tee, service.url().clone(), service.anchor());
+        let client = Client::new(tee, service.url().clone(), service.anchor())
+            .cancelled_by(interrupt::cancel());
         let certified = service.provision(&client)?;
         terminal.say(format!("device provisioned: level {}", certified.level));
 
@@ -193,7 +195,13 @@ impl Demo {
 /// With `--json` the report has said it all, and there is to be one document only.
 fn unverified(report: &Report, terminal: Terminal) -> Failure {
     let what = format!("{} of {} files failed", report.failed, report.files.len());
-    let mut failure = Failure::new(Exit::Unverified, what);
+    let exits = || report.files.iter().filter_map(|file| file.exit);
+    // A file that is wrong outweighs all that only kept files from being made.
+    let exit = exits()
+        .find(|exit| *exit == Exit::Unverified)
+        .or_else(|| exits().next())
+        .unwrap_or(Exit::Unverified);
+    let mut failure = Failure::new(exit, what);
     failure.quiet = terminal.json;
     for file in &report.files {
         if let Some(error) = &file.error {
@@ -212,6 +220,7 @@ fn play(client: &Client, sample: &Sample, folder: &Path, clear: &Path) -> FileRe
     match try_play(client, sample, folder, clear, &mut report) {
         Ok(()) => report.verified = true,
         Err(failure) => {
+            report.exit = Some(failure.exit);
             let causes = failure.causes.into_iter();
             report.error = Some(
                 std::iter::once(failure.what)
@@ -239,7 +248,8 @@ fn try_play(
     })?;
     let session = client.open_session()?;
     let mut licensed = Interruptible(Licensed::new(client, &session, None)?);
-    let summary = decrypt_file(&input, &output, &mut licensed, &mut |_| ())?;
+    let summary = decrypt_file(&input, &output, &mut licensed, &mut |_| ())
+        .map_err(|error| Failure::of_playback(error, &input))?;
     report.samples = summary.samples;
     report.decrypted_samples = summary.protected_samples;
     report.key_ids = summary.key_ids.iter().map(kid).collect();

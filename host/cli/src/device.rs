@@ -14,10 +14,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::sizes::counted;
 use crate::terminal::Terminal;
 
 /// The file beside the device's state that remembers services and their anchors.
 const SERVICES: &str = "services.json";
+
+/// The environment variable that names the folder of the device's state.
+const STATE: &str = "KEYBEARER_STATE";
 
 /// Which trusted side, and where its state lies.
 #[derive(Clone, Debug, Args)]
@@ -25,8 +29,9 @@ pub(crate) struct DeviceArguments {
     /// The trusted side: auto, optee (level Medium), worker or in-process (level Low)
     #[arg(long, value_name = "TEE", default_value = "auto")]
     tee: BackendChoice,
-    /// Where this device keeps its state [default: ~/.local/state/keybearer]
-    #[arg(long, value_name = "DIR", env = "KEYBEARER_STATE")]
+    /// Where this device keeps its state [env: KEYBEARER_STATE] [default: ~/.local/state/keybearer]
+    // Read here and not by the parser, whose usage errors would call it required once it is set.
+    #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// This device has a built-in panel (level Low takes your word for it)
     #[arg(long)]
@@ -36,8 +41,10 @@ pub(crate) struct DeviceArguments {
 impl DeviceArguments {
     /// The folder of the device's state.
     pub(crate) fn state(&self) -> Result<PathBuf, Failure> {
+        let named = std::env::var_os(STATE).filter(|folder| !folder.is_empty());
         self.state
             .clone()
+            .or_else(|| named.map(PathBuf::from))
             .or_else(default_state_dir)
             .ok_or_else(|| {
                 Failure::usage(
@@ -52,16 +59,37 @@ impl DeviceArguments {
     /// since this device then has another identity and a lower level.
     pub(crate) fn open(&self, terminal: Terminal) -> Result<(Arc<dyn Tee>, Vec<String>), Failure> {
         let (tee, detection) = open(self.tee, &self.state()?, self.internal_panel)?;
-        for considered in &detection.considered {
-            if considered.failing {
-                terminal.warn(format!("trusted side {considered}"));
-            } else {
-                terminal.say(format!("trusted side {considered}"));
-            }
-        }
+        tell(&detection, terminal);
         let lines = detection.considered.iter().map(ToString::to_string);
         Ok((tee, lines.collect()))
     }
+}
+
+/// Says which trusted side was taken and why, and then which it was taken instead of.
+pub(crate) fn tell(detection: &Detection, terminal: Terminal) {
+    for considered in detection.considered.iter().rev() {
+        let (backend, reason) = (considered.backend, &considered.reason);
+        if considered.taken {
+            terminal.say(format!("trusted side {backend}: {reason}"));
+        } else if considered.failing {
+            terminal.warn(format!("trusted side {backend} would come first: {reason}"));
+        } else {
+            terminal.say(format!("  instead of {backend}: {reason}"));
+        }
+    }
+}
+
+/// A trust anchor as an argument.
+pub(crate) fn anchor(text: &str) -> Result<AnchorDigest, String> {
+    text.parse().map_err(|_| {
+        let found = text.chars().count();
+        let what = if found == 64 {
+            "something else among them".to_owned()
+        } else {
+            counted(found as u64, "character")
+        };
+        format!("{what} found; expected 64 hexadecimal digits, as `keybearer serve` prints them")
+    })
 }
 
 /// Opens a trusted side with its state under `state`.
@@ -92,8 +120,13 @@ struct KnownServices {
     services: Vec<KnownService>,
 }
 
+/// Where the services are remembered.
+pub(crate) fn services_file(state: &Path) -> PathBuf {
+    state.join(SERVICES)
+}
+
 fn known(state: &Path) -> Result<KnownServices, Failure> {
-    let path = state.join(SERVICES);
+    let path = services_file(state);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -131,10 +164,15 @@ pub(crate) fn remember(
     let text = serde_json::to_vec_pretty(&list).map_err(|error| unwritten(&error))?;
     std::fs::create_dir_all(state).map_err(|error| unwritten(&error))?;
     let mut file = tempfile::NamedTempFile::new_in(state).map_err(|error| unwritten(&error))?;
-    std::io::Write::write_all(&mut file, &text).map_err(|error| unwritten(&error))?;
+    std::io::Write::write_all(&mut file, &text)
+        // The name must not be on the disk before what it stands for.
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(|error| unwritten(&error))?;
     file.persist(state.join(SERVICES))
         .map_err(|error| unwritten(&error.error))?;
-    Ok(())
+    std::fs::File::open(state)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| unwritten(&error))
 }
 
 /// The service meant: the one named, or the only or latest one known; with the anchor named or

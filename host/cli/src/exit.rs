@@ -11,7 +11,8 @@ pub(crate) enum Exit {
     Input = 3,
     /// The service refused, or a licence does not allow it.
     Denied = 4,
-    /// The service could not be reached, answered nonsense, or could not be started.
+    /// The service could not be reached, answered nonsense, is not to be believed, or could not be
+    /// started.
     Service = 5,
     /// The trusted side is missing, died or refused.
     Trusted = 6,
@@ -43,7 +44,7 @@ pub(crate) const CODES: &[(u8, &str, &str)] = &[
     (
         5,
         "service",
-        "the service could not be reached or started, or answered nonsense",
+        "the service cannot be reached, started or trusted, or answered nonsense",
     ),
     (6, "trusted", "the trusted side is missing, died or refused"),
     (7, "output", "the result could not be written"),
@@ -96,7 +97,7 @@ Exit codes:
     2  the arguments are wrong
     3  an input cannot be used: media, key, configuration, bundle or message
     4  the service refused, or the licence does not allow it
-    5  the service could not be reached or started, or answered nonsense
+    5  the service cannot be reached, started or trusted, or answered nonsense
     6  the trusted side is missing, died or refused
     7  the result could not be written
   130  stopped by Ctrl-C; nothing is left under the final name";

@@ -2,8 +2,10 @@
 
 use std::error::Error;
 
+use std::path::Path;
+
 use keybearer_backend::BackendError;
-use keybearer_client::{ClientError, PlaybackError};
+use keybearer_client::{ClientError, PlaybackError, Status, TransportError};
 use keybearer_media::MediaError;
 
 use crate::exit::Exit;
@@ -72,6 +74,17 @@ impl Failure {
         self
     }
 
+    /// All of it, for `--json`.
+    pub(crate) fn document(&self) -> serde_json::Value {
+        serde_json::json!({
+            "exit": self.exit.code(),
+            "kind": self.exit.name(),
+            "message": self.what,
+            "causes": self.causes,
+            "hint": self.hint,
+        })
+    }
+
     /// The causes below an error whose own text is already `what`.
     fn of(exit: Exit, error: &(dyn Error + 'static)) -> Self {
         Self::new(exit, error.to_string()).cause(error)
@@ -80,6 +93,9 @@ impl Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
+        if error.is_cancelled() {
+            return Self::interrupted();
+        }
         let (exit, hint) = match &error {
             ClientError::Denied(denial) => (
                 Exit::Denied,
@@ -87,12 +103,12 @@ impl From<ClientError> for Failure {
                     .reason
                     .map(|reason| format!("keybearer explain {reason:?}")),
             ),
-            ClientError::KeyNotUsable { .. } | ClientError::KeysMissing { .. } => {
-                (Exit::Denied, None)
-            }
-            ClientError::Http { .. } => (Exit::Service, None),
+            ClientError::KeyNotUsable { .. }
+            | ClientError::KeysMissing { .. }
+            | ClientError::KeysNotInTime { .. } => (Exit::Denied, None),
+            ClientError::Http { source, .. } => (Exit::Service, on_the_way(source)),
             ClientError::Refused { status, .. } => (
-                Exit::Trusted,
+                exit_of(*status),
                 Some(format!("keybearer explain {}", status.name())),
             ),
             ClientError::Input { .. } | ClientError::SampleTooLong { .. } => (Exit::Input, None),
@@ -101,6 +117,60 @@ impl From<ClientError> for Failure {
         let mut failure = Self::of(exit, &error);
         failure.hint = hint;
         failure
+    }
+}
+
+/// What to try where the way to the service fails.
+fn on_the_way(error: &TransportError) -> Option<String> {
+    match error {
+        TransportError::Tls { .. } => Some(
+            "a service that has no TLS before it, as `keybearer serve` by itself, is named with http://"
+                .into(),
+        ),
+        _ => None,
+    }
+}
+
+/// What a refusal of the trusted side means for the one who asked: that the licence does not allow it,
+/// that the service is not to be believed, that the file is wrong, or that the trusted side cannot.
+const fn exit_of(status: Status) -> Exit {
+    match status {
+        // The licence demands what is not so: of the platform, of the time, of the file.
+        Status::LevelTooLow
+        | Status::StoredNotSupported
+        | Status::CounterTooWeak
+        | Status::NoTrustedTime
+        | Status::LicenseEnded
+        | Status::WorkerRequired
+        | Status::UseDenied
+        | Status::UnknownKey
+        | Status::KeyNotUsable
+        | Status::WrongTrackType
+        | Status::WrongScheme
+        | Status::WrongIv
+        | Status::WrongPattern
+        | Status::ClearRangeTooLarge
+        | Status::PictureTooLarge => Exit::Denied,
+        // What came as the service's is not, or not as it must be: another's, cut, late or ended.
+        Status::BadChain
+        | Status::RoleMissing
+        | Status::OutsideValidity
+        | Status::Revoked
+        | Status::RevocationListNeeded
+        | Status::StaleRevocationList
+        | Status::BadMessage
+        | Status::BadSignature
+        | Status::NotForThisRequest
+        | Status::NotForThisDevice
+        | Status::WrongService
+        | Status::UnsupportedVersion
+        | Status::Late
+        | Status::StaleSequence
+        | Status::StaleServiceInfo => Exit::Service,
+        // The file's own tables and sizes.
+        Status::BadSampleTable | Status::MediaTooLarge => Exit::Input,
+        // Everything else is between this command and the trusted side; a status of a later core too.
+        _ => Exit::Trusted,
     }
 }
 
@@ -116,16 +186,22 @@ impl From<MediaError> for Failure {
     }
 }
 
-impl<E> From<PlaybackError<E>> for Failure
-where
-    E: Error + Send + Sync + 'static,
-    Failure: From<E>,
-{
-    fn from(error: PlaybackError<E>) -> Self {
+impl Failure {
+    /// Why `input` was not decrypted. What is wrong with a file is said by its name.
+    pub(crate) fn of_playback<E>(error: PlaybackError<E>, input: &Path) -> Self
+    where
+        E: Error + Send + Sync + 'static,
+        Failure: From<E>,
+    {
         match error {
             PlaybackError::Decryptor(error) => error.into(),
-            PlaybackError::Write { .. } => Self::of(Exit::Output, &error),
+            PlaybackError::Write { .. } | PlaybackError::Output(_) => {
+                Self::of(Exit::Output, &error)
+            }
             PlaybackError::SameFile { .. } => Self::of(Exit::Usage, &error),
+            PlaybackError::Input(error) => {
+                Self::input(format!("{}: {error}", input.display())).cause(&error)
+            }
             _ => Self::of(Exit::Input, &error),
         }
     }
@@ -133,7 +209,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::{Exit, Failure};
+    use super::{Exit, Failure, Status, exit_of};
 
     #[derive(Debug, thiserror::Error)]
     #[error("outer: inner")]
@@ -142,6 +218,73 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("inner")]
     struct Inner;
+
+    #[test]
+    fn every_status_has_the_exit_code_that_its_cause_deserves() {
+        use Exit::{Denied, Input, Service, Trusted};
+        // By number, in the order of the statuses: a new one must be given its place here.
+        let table = [
+            (0, Trusted),
+            (1, Trusted),
+            (2, Trusted),
+            (3, Trusted),
+            (4, Trusted),
+            (5, Input),
+            (6, Trusted),
+            (7, Trusted),
+            (8, Trusted),
+            (9, Trusted),
+            (10, Trusted),
+            (32, Trusted),
+            (33, Trusted),
+            (34, Trusted),
+            (35, Trusted),
+            (36, Trusted),
+            (64, Trusted),
+            (65, Trusted),
+            (66, Trusted),
+            (67, Service),
+            (68, Service),
+            (69, Service),
+            (70, Service),
+            (71, Service),
+            (72, Service),
+            (73, Trusted),
+            (74, Trusted),
+            (96, Service),
+            (97, Service),
+            (98, Service),
+            (99, Service),
+            (100, Service),
+            (101, Service),
+            (102, Service),
+            (103, Service),
+            (104, Trusted),
+            (105, Service),
+            (128, Denied),
+            (129, Denied),
+            (130, Denied),
+            (131, Denied),
+            (132, Denied),
+            (133, Denied),
+            (134, Denied),
+            (160, Denied),
+            (161, Denied),
+            (162, Denied),
+            (163, Denied),
+            (164, Denied),
+            (165, Denied),
+            (166, Input),
+            (167, Denied),
+            (168, Denied),
+            (169, Trusted),
+        ];
+        let given: Vec<(u16, Exit)> = Status::ALL
+            .iter()
+            .map(|status| (status.code(), exit_of(*status)))
+            .collect();
+        assert_eq!(given, table);
+    }
 
     #[test]
     fn causes_are_not_repeated() {

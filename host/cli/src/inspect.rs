@@ -49,55 +49,97 @@ enum Seen {
     Message(message::MessageReport),
 }
 
-/// What was seen of one input.
+/// What was seen of one input, or why nothing was.
 #[derive(Debug, Serialize)]
 struct Report {
     input: String,
     #[serde(flatten)]
-    seen: Seen,
+    outcome: Outcome,
+}
+
+/// What came of one input.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Outcome {
+    Seen(Seen),
+    Unseen { error: serde_json::Value },
 }
 
 impl Inspect {
     pub(crate) fn run(self, terminal: Terminal) -> Result<(), Failure> {
         let mut reports = Vec::new();
+        let mut failed = None;
         for input in &self.inputs {
-            let (source, name) = Source::of(input)?;
-            let seen = match source.content()? {
-                Content::Media => Seen::Media(file::MediaReport::of(&source, self.boxes)?),
-                Content::Pssh(bytes) => Seen::Pssh {
-                    pssh: pssh::of_boxes(&bytes, &name)?,
-                },
-                Content::Message(bytes) => {
-                    Seen::Message(message::MessageReport::of(&bytes, &name)?)
+            let seen = look(input, self.boxes);
+            let (name, seen) = match seen {
+                Ok(seen) => seen,
+                // Of one input the failure is all there is to tell.
+                Err(failure) if self.inputs.len() == 1 => return Err(failure),
+                Err(failure) => {
+                    terminal.complain(&failure);
+                    let error = failure.document();
+                    reports.push(Report {
+                        input: input.clone(),
+                        outcome: Outcome::Unseen { error },
+                    });
+                    failed.get_or_insert(failure);
+                    continue;
                 }
             };
             if !terminal.json {
-                let tree = match &seen {
-                    Seen::Media(media) => media.tree(&name),
-                    Seen::Pssh { pssh } => {
-                        Tree::new(name.clone()).with(pssh.iter().map(pssh::PsshReport::tree))
-                    }
-                    Seen::Message(message) => message.tree(&name),
-                };
-                terminal.print(&tree.to_string())?;
+                terminal.print(&seen.tree(&name).to_string())?;
             }
-            reports.push(Report { input: name, seen });
+            if let Some(what) = seen.broken() {
+                let failure = Failure::new(Exit::Input, format!("{name}: {what}"));
+                terminal.complain(&failure);
+                failed.get_or_insert(failure);
+            }
+            reports.push(Report {
+                input: name,
+                outcome: Outcome::Seen(seen),
+            });
         }
         if terminal.json {
             terminal.print_json(&reports)?;
         }
-        let broken = reports.iter().find_map(|report| match &report.seen {
-            Seen::Media(media) => media.broken.as_ref().map(|what| (&report.input, what)),
-            _ => None,
-        });
-        match broken {
+        match failed {
             None => Ok(()),
-            Some((input, what)) => {
-                let mut failure = Failure::new(Exit::Input, format!("{input}: {what}"));
-                // The document has said it, and there is to be one only.
-                failure.quiet = terminal.json;
+            Some(mut failure) => {
+                // Each was told where it was met, and there is to be one document only.
+                failure.quiet = true;
                 Err(failure)
             }
+        }
+    }
+}
+
+/// Looks at what an argument names.
+fn look(input: &str, boxes: bool) -> Result<(String, Seen), Failure> {
+    let (source, name) = Source::of(input)?;
+    let seen = match source.content(&name)? {
+        Content::Media => Seen::Media(file::MediaReport::of(&source, boxes)?),
+        Content::Pssh(bytes) => Seen::Pssh {
+            pssh: pssh::of_boxes(&bytes, &name)?,
+        },
+        Content::Message(bytes) => Seen::Message(message::MessageReport::of(&bytes, &name)?),
+    };
+    Ok((name, seen))
+}
+
+impl Seen {
+    fn tree(&self, name: &str) -> Tree {
+        match self {
+            Self::Media(media) => media.tree(name),
+            Self::Pssh { pssh } => Tree::new(name).with(pssh.iter().map(pssh::PsshReport::tree)),
+            Self::Message(message) => message.tree(name),
+        }
+    }
+
+    /// What is wrong with a file that could be looked at all the same.
+    fn broken(&self) -> Option<&String> {
+        match self {
+            Self::Media(media) => media.broken.as_ref(),
+            _ => None,
         }
     }
 }

@@ -4,15 +4,18 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
-use keybearer_client::{KeyId, SampleDecryptor, TrackBatch, remove_unfinished};
+use keybearer_client::{Cancel, KeyId, SampleDecryptor, TrackBatch, remove_unfinished};
 use keybearer_media::{BatchLimit, Pssh};
+use keybearer_tee::SharedMemory;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 
 static ASKED: AtomicBool = AtomicBool::new(false);
+/// Triggered at the first signal.
+static CANCEL: LazyLock<Cancel> = LazyLock::new(Cancel::new);
 /// Temporary folders to be taken away when the process ends at once.
 static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
@@ -20,6 +23,11 @@ static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 pub(crate) fn remove_at_second(folder: &Path) {
     let mut folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
     folders.push(folder.to_path_buf());
+}
+
+/// Ends whatever a client waits for at the first signal.
+pub(crate) fn cancel() -> &'static Cancel {
+    &CANCEL
 }
 
 /// Starts to listen; [`check`] and [`Interruptible`] then see the first signal.
@@ -38,6 +46,7 @@ pub(crate) fn watch_with(asked: impl FnOnce() + Send + 'static) {
             let mut signals = Signals::new()?;
             signals.next().await;
             ASKED.store(true, Ordering::Relaxed);
+            cancel().cancel();
             asked();
             signals.next().await;
             remove_unfinished();
@@ -57,6 +66,28 @@ pub(crate) fn watch_with(asked: impl FnOnce() + Send + 'static) {
         .name("signals".into())
         .spawn(listen);
 }
+
+/// A file that reaches the limit of its size (RLIMIT_FSIZE) is then an error to be told, and its
+/// unfinished part goes away. By default SIGXFSZ ends the process where it stands.
+#[cfg(unix)]
+pub(crate) fn outlive_size_limit() {
+    use tokio::signal::unix::{SignalKind, signal};
+    /// Its number on every architecture that this is built for (signal(7)).
+    const SIGXFSZ: i32 = 25;
+    let caught = || -> std::io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
+        let _inside = runtime.enter();
+        // The handler stays when nobody listens any more, and that is all it is for.
+        signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
+    };
+    // Without it the default remains.
+    let _ = caught();
+}
+
+#[cfg(not(unix))]
+pub(crate) fn outlive_size_limit() {}
 
 /// The signals that ask for an end.
 #[cfg(unix)]
@@ -187,6 +218,17 @@ impl<D: SampleDecryptor> SampleDecryptor for Interruptible<D> {
     fn decrypt(&mut self, batch: &TrackBatch<'_>, data: &mut [u8]) -> Result<(), Self::Error> {
         going_on()?;
         self.0.decrypt(batch, data).map_err(Stopped::Inner)
+    }
+
+    fn memory(&mut self, len: usize) -> Option<Box<dyn SharedMemory>> {
+        self.0.memory(len)
+    }
+
+    fn recover(&mut self, error: &Self::Error) -> bool {
+        match error {
+            Stopped::Interrupted => false,
+            Stopped::Inner(error) => self.0.recover(error),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod device;
 mod exit;
 mod explain;
 mod failure;
+mod given;
 mod inspect;
 mod interrupt;
 mod play;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     {
         return keybearer_worker::run();
     }
+    interrupt::outlive_size_limit();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return unparsed(&error),
@@ -73,7 +75,9 @@ fn unparsed(error: &clap::Error) -> ExitCode {
     }
     if std::env::args_os().any(|argument| argument == "--json") {
         let text = error.render().to_string();
-        let what = text.lines().next().unwrap_or_default();
+        // The first paragraph: what is wrong, and below it the arguments it is wrong with.
+        let lines = text.lines().take_while(|line| !line.is_empty());
+        let what = lines.map(str::trim).collect::<Vec<_>>().join(" ");
         terminal::document(&Failure::usage(what.trim_start_matches("error: ")));
     }
     ExitCode::from(exit::Exit::Usage.code())

@@ -1,6 +1,9 @@
 //! `keybearer play`: a protected file becomes a clear one by a licence; the keys stay in the trusted
 //! side.
 
+mod contradiction;
+mod course;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -13,9 +16,12 @@ use serde_json::{Value, json};
 use crate::checked::Checked;
 use crate::device::{self, DeviceArguments};
 use crate::failure::Failure;
+use crate::given;
 use crate::interrupt::{self, Interruptible};
-use crate::sizes::{counted, file_name, grouped};
+use crate::sizes::{counted, done_with, file_name};
 use crate::terminal::Terminal;
+use contradiction::Contradicted;
+use course::Course;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,16 +36,16 @@ its anchor is remembered from then (keybearer provision).";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Play {
-    /// The protected file (fragmented ISO-BMFF)
+    /// The protected file (MP4, CMAF)
     file: PathBuf,
-    /// Where the clear file goes; appears only when it is complete
+    /// Where the clear file goes; appears only when it is complete, in place of one that is there
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
     /// Address of the licence service [default: the one of the last provisioning]
     #[arg(long, value_name = "URL")]
     server: Option<ServerUrl>,
     /// Digest of the operator's root key [default: remembered from provisioning]
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", value_parser = device::anchor)]
     anchor: Option<AnchorDigest>,
     /// A file with the authorisation token, if the content needs one
     #[arg(long, value_name = "FILE")]
@@ -55,32 +61,49 @@ impl Play {
     pub(crate) fn run(self, terminal: Terminal) -> Result<(), Failure> {
         interrupt::watch();
         // What is wrong with the file should be said before a service is asked.
-        let size = std::fs::metadata(&self.file)
-            .map_err(|error| {
-                Failure::input(format!("cannot open {}", self.file.display())).cause(&error)
-            })?
-            .len();
+        let size = given::media(&self.file)?;
+        let state = self.device.state()?;
+        let services = device::services_file(&state);
+        let mut inputs = vec![
+            ("the input", self.file.as_path()),
+            ("the list of this device's services", &services),
+        ];
+        inputs.extend(
+            self.token_file
+                .iter()
+                .map(|path| ("the token file", path.as_path())),
+        );
+        given::keep_apart(&self.output, &inputs)?;
         let token = self
             .token_file
             .as_deref()
             .map(device::read_token)
             .transpose()?;
-        let (url, anchor) = device::choose(&self.device.state()?, self.server, self.anchor)?;
+        let (url, anchor) = device::choose(&state, self.server, self.anchor)?;
         let (tee, considered) = self.device.open(terminal)?;
         let tee_name = tee.info().name;
-        let client = Client::new(tee, url, anchor);
+        let client = Client::new(tee, url, anchor).cancelled_by(interrupt::cancel());
         let session = client.open_session()?;
+        let course = Course::begin(&client, &session, token.clone(), terminal)?;
         let licensed = Licensed::new(&client, &session, token)?;
 
-        let bar = terminal.progress(&file_name(&self.file), Some(size));
-        let mut decryptor = Interruptible(Checked::new(licensed, !self.unchecked));
+        let bar = terminal.progress(&file_name(&self.file), size);
+        let mut decryptor = Interruptible(Checked::new(Contradicted(licensed), !self.unchecked));
         let done = decrypt_file(&self.file, &self.output, &mut decryptor, &mut |progress| {
             bar.set_position(progress.bytes);
         });
         bar.finish_and_clear();
-        let summary = done?;
+        let licensed = &decryptor.0.inner.0;
+        let summary = done.map_err(|error| {
+            let failure = Failure::of_playback(error, &self.file);
+            match licensed.unrecovered() {
+                Some(error) => failure.cause(error),
+                None => failure,
+            }
+        })?;
 
-        let licenses = decryptor.0.inner.licenses();
+        let (renewals, key_changes) = course.end();
+        let licenses = licensed.licenses();
         if summary.protected_samples == 0 {
             terminal.warn("no sample of this file is protected; it was copied as it is");
         }
@@ -97,18 +120,14 @@ impl Play {
                 "decrypted_samples": summary.protected_samples,
                 "key_ids": summary.key_ids.iter().map(kid).collect::<Vec<_>>(),
                 "licenses": licenses.iter().map(described).collect::<Vec<_>>(),
+                "renewals": renewals,
+                "key_changes": key_changes,
                 "unchecked_tracks": doubts,
                 "tee": tee_name,
                 "tee_considered": considered,
             }));
         }
-        let mut text = format!(
-            "{}: {} of {} decrypted, {} bytes\n",
-            self.output.display(),
-            grouped(summary.protected_samples),
-            counted(summary.samples, "sample"),
-            grouped(summary.bytes),
-        );
+        let mut text = format!("{}: {}\n", self.output.display(), done_with(&summary));
         for license in licenses {
             let ends = license
                 .ends

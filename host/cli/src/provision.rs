@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::device::{self, DeviceArguments};
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -37,7 +38,7 @@ pub(crate) struct Provision {
     #[arg(long, value_name = "URL")]
     server: Option<ServerUrl>,
     /// Digest of the operator's root key, 64 hexadecimal digits
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", value_parser = device::anchor)]
     anchor: Option<AnchorDigest>,
     /// A file with the enrolment or factory token
     #[arg(long, value_name = "FILE")]
@@ -57,6 +58,7 @@ pub(crate) struct Provision {
 
 impl Provision {
     pub(crate) fn run(self, terminal: Terminal) -> Result<(), Failure> {
+        interrupt::watch();
         let bundle = match &self.bundle {
             Some(path) => Some(Enrollment::read(path).map_err(|error| {
                 Failure::input(format!("cannot use bundle {}", path.display())).cause(&error)
@@ -92,7 +94,7 @@ impl Provision {
 
         let (tee, considered) = self.device.open(terminal)?;
         let tee_name = tee.info().name;
-        let client = Client::new(tee, url.clone(), anchor);
+        let client = Client::new(tee, url.clone(), anchor).cancelled_by(interrupt::cancel());
         let certified = client.provision(&token, &self.model)?;
         let state = self.device.state()?;
         device::remember(&state, &url, &anchor)?;

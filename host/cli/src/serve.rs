@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use keybearer_client::explain::time;
+use keybearer_client::{Enrollment, explain::time};
 use keybearer_license::ServiceId;
 use keybearer_server::{
-    Config, DEFAULT_TENANT, EnrolmentToken, KeyDirectory, RunningServer, Server, SystemClock,
+    Config, DEFAULT_TENANT, EnrolmentToken, KeyDirectory, KeyError, RunningServer, Server,
+    SystemClock,
 };
 use serde_json::json;
 
@@ -37,6 +38,7 @@ The smallest configuration:
   key_file = \"film.key\"      # 16 bytes; or key = \"32 hex digits\"
   track = \"sd\"
   scheme = \"cenc\"
+  iv = \"per-sample-16\"       # as the file has it: keybearer inspect FILE
 
 Key files, and a configuration that holds keys, must be readable by their owner
 only (chmod 600). Move root.key away after `init`: the running server never
@@ -49,7 +51,7 @@ pub(crate) struct Serve {
     /// Configuration file (TOML)
     #[arg(long, value_name = "FILE", required = true)]
     config: Option<PathBuf>,
-    /// Mint a one-use enrolment token and write an enrolment bundle to FILE
+    /// Mint a one-use enrolment token and write an enrolment bundle to FILE, in place of an older one
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
     /// The tenant that the bundle's device will belong to; may be left out where there is one, or
@@ -116,7 +118,11 @@ fn init(dir: &Path, service: &str, terminal: Terminal) -> Result<(), Failure> {
     })?;
     let anchor = KeyDirectory::create(dir, &id, &SystemClock)
         .map_err(|error| {
-            Failure::input(format!("cannot make keys in {}", dir.display())).cause(&error)
+            let exit = match error {
+                KeyError::Io { .. } => Exit::Output,
+                _ => Exit::Input,
+            };
+            Failure::new(exit, format!("cannot make keys in {}", dir.display())).cause(&error)
         })?
         .to_string();
     terminal.say(format!("keys made in {}", dir.display()));
@@ -132,11 +138,12 @@ fn init(dir: &Path, service: &str, terminal: Terminal) -> Result<(), Failure> {
 
 fn renew(dir: &Path, root_key: Option<&Path>, terminal: Terminal) -> Result<(), Failure> {
     let until = KeyDirectory::renew(dir, root_key, &SystemClock).map_err(|error| {
-        Failure::input(format!(
-            "cannot renew the certificates in {}",
-            dir.display()
-        ))
-        .cause(&error)
+        let exit = match &error {
+            KeyError::Io { source, .. } if is_full(source) => Exit::Output,
+            _ => Exit::Input,
+        };
+        let what = format!("cannot renew the certificates in {}", dir.display());
+        Failure::new(exit, what).cause(&error)
     })?;
     let until = time(until.0);
     if terminal.json {
@@ -146,6 +153,15 @@ fn renew(dir: &Path, root_key: Option<&Path>, terminal: Terminal) -> Result<(), 
     terminal.print(&format!(
         "the service certificate in {name} counts until {until}\n"
     ))
+}
+
+/// Whether nothing more can be written, rather than something not read.
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(
+        error.kind(),
+        StorageFull | QuotaExceeded | FileTooLarge | ReadOnlyFilesystem
+    )
 }
 
 fn run(
@@ -162,9 +178,13 @@ fn run(
     })?;
     // Before anything starts: a server that ends again at once helps nobody.
     let bundle = match bundle {
-        Some(path) => Some((path, tenant_of_bundle(&config, tenant)?)),
+        Some(path) => {
+            refuse_other_file(path)?;
+            Some((path, tenant_of_bundle(&config, tenant)?))
+        }
         None => None,
     };
+    let public_url = config.public_url.clone();
     let server = Server::bind(config)
         .map_err(|error| Failure::new(Exit::Service, "the server cannot start").cause(&error))?;
     let handle = server.shutdown_handle();
@@ -174,7 +194,7 @@ fn run(
         write_bundle(path, tenant, &server)?;
     }
     let shown = Shown {
-        url: server.url(),
+        url: public_url.unwrap_or_else(|| server.url()),
         admin: server.admin_addr(),
         token_file: server.admin_token_file().to_owned(),
     };
@@ -186,6 +206,7 @@ fn run(
 
 /// What an operator must know of a server that has started.
 struct Shown {
+    /// The address that devices are given.
     url: String,
     admin: SocketAddr,
     token_file: PathBuf,
@@ -296,6 +317,18 @@ fn write_bundle(path: &Path, tenant: &str, server: &RunningServer) -> Result<(),
     std::io::Write::write_all(&mut file, bundle.to_string().as_bytes()).map_err(unwritten)?;
     file.persist(&path)
         .map_err(|error| unwritten(error.error))?;
+    Ok(())
+}
+
+/// Refuses to put a bundle in place of a file that is none: the configuration, a key, the store.
+fn refuse_other_file(path: &Path) -> Result<(), Failure> {
+    let about = std::fs::metadata(path);
+    if about.is_ok_and(|about| about.is_file() && about.len() > 0)
+        && Enrollment::read(path).is_err()
+    {
+        let what = format!("{} is there and is no enrolment bundle", path.display());
+        return Err(Failure::usage(what).hint("choose another name for the bundle"));
+    }
     Ok(())
 }
 

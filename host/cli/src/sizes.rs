@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use keybearer_client::Summary;
+
 /// A number with its digits in groups of three: 12,345.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -21,6 +23,23 @@ pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", grouped(number))
 }
 
+/// What was done to a file: `48 of 50 samples decrypted, 22,000 bytes, 2 fragments`.
+pub(crate) fn done_with(summary: &Summary) -> String {
+    let bytes = counted(summary.bytes, "byte");
+    if summary.protected_samples == 0 {
+        return format!("copied as it is, {bytes}");
+    }
+    let mut text = format!(
+        "{} of {} decrypted, {bytes}",
+        grouped(summary.protected_samples),
+        counted(summary.samples, "sample"),
+    );
+    if summary.fragments > 0 {
+        text += &format!(", {}", counted(summary.fragments, "fragment"));
+    }
+    text
+}
+
 /// The last part of a path, for a heading.
 pub(crate) fn file_name(path: &Path) -> String {
     path.file_name()
@@ -31,7 +50,28 @@ pub(crate) fn file_name(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{counted, grouped};
+    use super::{Summary, counted, done_with, grouped};
+
+    #[test]
+    fn what_was_done_is_counted_in_good_english() {
+        let mut summary = Summary {
+            bytes: 1,
+            ..Summary::default()
+        };
+        assert_eq!(done_with(&summary), "copied as it is, 1 byte");
+        (summary.protected_samples, summary.samples) = (1, 1);
+        summary.fragments = 1;
+        assert_eq!(
+            done_with(&summary),
+            "1 of 1 sample decrypted, 1 byte, 1 fragment"
+        );
+        (summary.protected_samples, summary.samples) = (48, 1050);
+        summary.fragments = 2;
+        assert_eq!(
+            done_with(&summary),
+            "48 of 1,050 samples decrypted, 1 byte, 2 fragments"
+        );
+    }
 
     #[test]
     fn digits_come_in_threes() {

@@ -70,6 +70,14 @@ impl Terminal {
         if failure.quiet {
             return;
         }
+        self.complain(failure);
+        if self.json {
+            document(failure);
+        }
+    }
+
+    /// Tells people of a failure.
+    pub(crate) fn complain(self, failure: &Failure) {
         let mut text = format!("{BAD}error:{BAD:#} {}\n", failure.what);
         for cause in &failure.causes {
             text.push_str(&format!("  {DIM}because:{DIM:#} {cause}\n"));
@@ -78,9 +86,6 @@ impl Terminal {
             text.push_str(&format!("{HINT}hint:{HINT:#} {hint}\n"));
         }
         to_stderr(&text);
-        if self.json {
-            document(failure);
-        }
     }
 
     /// A progress bar over bytes, shown only on a terminal.
@@ -106,13 +111,7 @@ impl Terminal {
 
 /// A failure as the one document on standard output.
 pub(crate) fn document(failure: &Failure) {
-    let report = serde_json::json!({ "error": {
-        "exit": failure.exit.code(),
-        "kind": failure.exit.name(),
-        "message": failure.what,
-        "causes": failure.causes,
-        "hint": failure.hint,
-    }});
+    let report = serde_json::json!({ "error": failure.document() });
     let terminal = Terminal {
         json: true,
         quiet: false,

@@ -39,8 +39,18 @@ pub enum EnrollmentError {
     #[error("enrolment bundle is larger than {MAX_BUNDLE} bytes")]
     TooLarge,
     /// It is not JSON of the right form.
-    #[error("enrolment bundle: {0}")]
-    Format(#[source] serde_json::Error),
+    ///
+    /// Says where and no more: what stands there may be a key, if the wrong file was named.
+    #[error(
+        "enrolment bundle: line {line}, column {column} is not as in {{\"anchor\": \"..\", \"url\": \"..\", \
+         \"token\": \"..\"}}"
+    )]
+    Format {
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+    },
     /// The anchor is not 64 hexadecimal digits.
     #[error("enrolment bundle: anchor: {0}; expected 64 hexadecimal digits")]
     Anchor(#[source] hex::FromHexError),
@@ -87,7 +97,11 @@ impl Enrollment {
         if u64::try_from(json.len()).is_ok_and(|len| len > MAX_BUNDLE) {
             return Err(EnrollmentError::TooLarge);
         }
-        let bundle: Bundle = serde_json::from_slice(json).map_err(EnrollmentError::Format)?;
+        let bundle: Bundle =
+            serde_json::from_slice(json).map_err(|error| EnrollmentError::Format {
+                line: error.line(),
+                column: error.column(),
+            })?;
         let token = bundle.token.map(String::into_bytes);
         Ok(Self {
             anchor: bundle.anchor.parse().map_err(EnrollmentError::Anchor)?,

@@ -223,6 +223,18 @@ pub const fn status_advice(status: Status) -> Option<&'static str> {
             "use the sandboxed worker process, or a backend of a higher level"
         }
         Status::UseDenied => "ask the operator: no device may use this content now",
+        Status::WrongIv => {
+            "set the key's `iv` in the service's configuration to what the file has, which `keybearer \
+             inspect FILE` shows; left out, it is per-sample-8 with cenc and cens, per-sample-16 with \
+             cbc1, constant-16 with cbcs"
+        }
+        Status::WrongScheme | Status::WrongPattern | Status::WrongTrackType => {
+            "compare the file, as `keybearer inspect FILE` shows it, with the key's `scheme`, `pattern` \
+             and `track` in the service's configuration"
+        }
+        Status::ClearRangeTooLarge => {
+            "package the file with fewer clear bytes, or raise the key's `max_clear_bytes` at the service"
+        }
         Status::PictureTooLarge => "switch to a track with a smaller picture",
         Status::DamagedRecord => "erase the device's identity and provision it anew",
         Status::LowerLevel => "keep the certificate, or erase the identity first",

@@ -143,12 +143,13 @@ fn only_files(kind: FileType) -> io::Result<()> {
 }
 
 impl Write for OutputFile {
+    // Past the temporary file's own writer, whose errors name a file that nobody asked for.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.file()?.write(bytes)
+        self.file.file()?.as_file_mut().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.file()?.flush()
+        self.file.file()?.as_file_mut().flush()
     }
 }
 

@@ -137,10 +137,10 @@ pub enum PlaybackError<E: std::error::Error + 'static> {
     /// Samples could not be decrypted.
     #[error(transparent)]
     Decryptor(E),
-    /// A stream cannot be written.
+    /// A stream cannot be written, or what would have to be written cannot be.
     #[error("output: {0}")]
     Output(#[source] MediaError),
-    /// The output file cannot be made.
+    /// The output file cannot be made or written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
         /// The output.
@@ -187,7 +187,11 @@ pub fn decrypt_file<D: SampleDecryptor>(
         })
     };
     let reader = MediaReader::open_seekable(source).map_err(PlaybackError::Input)?;
-    let (summary, target) = walk::walk(reader, target, decryptor, &mut in_whole)?;
+    let walked = walk::walk(reader, target, decryptor, &mut in_whole);
+    let (summary, target) = walked.map_err(|error| match error {
+        PlaybackError::Output(MediaError::Io(source)) => write(source),
+        other => other,
+    })?;
     let target = target
         .into_inner()
         .map_err(|error| write(error.into_error()))?;

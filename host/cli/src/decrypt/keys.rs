@@ -9,6 +9,7 @@ use keybearer_client::{KeyId, explain::kid};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::given;
 use crate::terminal::Terminal;
 
 /// Largest key file in bytes: some 15,000 keys.
@@ -32,6 +33,7 @@ impl Keys {
         let unread = |error: &std::io::Error| {
             Failure::input(format!("cannot read key file {name}")).cause(error)
         };
+        given::refuse_folder(path, "a file of KID:KEY lines")?;
         let file = std::fs::File::open(path).map_err(|error| unread(&error))?;
         warn_if_others_can_read(path, &file, terminal);
         let mut bytes = Zeroizing::new(Vec::new());
@@ -124,7 +126,8 @@ fn warn_if_others_can_read(path: &Path, file: &std::fs::File, terminal: Terminal
     use std::os::unix::fs::PermissionsExt;
     let Ok(about) = file.metadata() else { return };
     let mode = about.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    // Of a device or a pipe the mode says nothing about who reads what comes out of it.
+    if about.is_file() && mode & 0o077 != 0 {
         let name = path.display();
         terminal.warn(format!(
             "key file {name} has mode {mode:o}, so others can read it: chmod 600 {name}"

@@ -1,6 +1,9 @@
 //! A media file: its tracks, how they are protected, and what its fragments hold.
 
-use keybearer_client::explain::kid;
+use std::fs::File;
+use std::io::{Cursor, Read, Seek};
+
+use keybearer_client::{KeyId, explain::kid};
 use keybearer_media::{
     BoxNode, BoxTree, Detail, IvSource, MediaError, MediaReader, Part, Pattern, Protection, Pssh,
     Track, TrackEncryption, TrackFragment, TrackKind,
@@ -35,6 +38,9 @@ struct TrackReport {
     id: u32,
     kind: &'static str,
     entries: Vec<EntryReport>,
+    /// Key ids that sample groups give to samples, beside those of the entries.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    group_key_ids: Vec<String>,
     samples: u64,
     protected_samples: u64,
     bytes: u64,
@@ -93,7 +99,7 @@ impl MediaReport {
             broken: None,
             boxes: Vec::new(),
         };
-        let walked = report.walk(source.open()?);
+        let walked = report.walk_source(source);
         match &walked {
             Ok(()) => {}
             Err(error @ MediaError::Unsupported { .. }) => {
@@ -115,8 +121,15 @@ impl MediaReport {
         Ok(report)
     }
 
-    fn walk(&mut self, input: impl std::io::Read) -> Result<(), MediaError> {
-        let mut reader = MediaReader::open(input)?;
+    fn walk_source(&mut self, source: &Source) -> Result<(), MediaError> {
+        match source {
+            Source::File(path) => self.walk(File::open(path)?),
+            Source::Bytes(bytes) => self.walk(Cursor::new(bytes)),
+        }
+    }
+
+    fn walk(&mut self, input: impl Read + Seek) -> Result<(), MediaError> {
+        let mut reader = MediaReader::open_seekable(input)?;
         let presentation = reader.presentation();
         self.tracks
             .extend(presentation.tracks.iter().map(TrackReport::of));
@@ -195,6 +208,7 @@ impl TrackReport {
                 TrackKind::Other => "other",
             },
             entries: entries.collect(),
+            group_key_ids: Vec::new(),
             samples: 0,
             protected_samples: 0,
             bytes: 0,
@@ -216,6 +230,7 @@ impl TrackReport {
                 continue;
             }
             self.protected_samples += samples.len() as u64;
+            self.add_key(batch.key_id());
             for table in samples
                 .iter()
                 .map(|sample| batch.subsamples(sample))
@@ -240,8 +255,20 @@ impl TrackReport {
         }
     }
 
+    fn add_key(&mut self, id: Option<KeyId>) {
+        let Some(id) = id.as_ref().map(kid) else {
+            return;
+        };
+        let mut own = self.entries.iter().filter_map(|e| e.protection.as_ref());
+        if !own.any(|own| own.key_id == id) && !self.group_key_ids.contains(&id) {
+            self.group_key_ids.push(id);
+        }
+    }
+
     fn tree(&self) -> Tree {
         let entries = self.entries.iter().flat_map(EntryReport::trees);
+        let groups = self.group_key_ids.iter();
+        let groups = groups.map(|id| Tree::field("key id", format!("{id}, by sample group")));
         let mut samples = format!(
             "{} of {} bytes, {}.{:02} s",
             grouped(self.samples),
@@ -274,6 +301,7 @@ impl TrackReport {
         });
         Tree::new(format!("track {}     {}", self.id, self.kind))
             .with(entries)
+            .with(groups)
             .with((self.samples > 0).then(|| Tree::field("samples", samples)))
             .with(parts)
             .with(whole)

@@ -9,6 +9,7 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::failure::Failure;
+use crate::given;
 
 /// Most bytes taken from standard input or a pipe, which are held in memory.
 const MAX_STDIN: u64 = 64 << 20;
@@ -49,6 +50,7 @@ impl Source {
             return Ok((Self::Bytes(drained(pipe, input)?), input.to_owned()));
         }
         if path.exists() {
+            given::refuse_folder(&path, "a file")?;
             return Ok((Self::File(path), input.to_owned()));
         }
         match decoded(input.as_bytes()) {
@@ -89,13 +91,17 @@ impl Source {
         Ok(bytes)
     }
 
-    /// What the bytes are, by their look; text is decoded first.
-    pub(super) fn content(&self) -> Result<Content, Failure> {
+    /// What the bytes called `name` are, by their look; text is decoded first.
+    pub(super) fn content(&self, name: &str) -> Result<Content, Failure> {
         let start = self.read(8)?;
-        match start.get(4..8) {
-            Some(b"pssh") => return Ok(Content::Pssh(self.read(MAX_MESSAGE)?)),
-            Some(kind) if looks_like_box(kind) => return Ok(Content::Media),
-            _ => {}
+        if start.is_empty() {
+            return Err(Failure::input(format!("{name} is empty")));
+        }
+        if start.get(4..8) == Some(b"pssh") {
+            return Ok(Content::Pssh(self.read(MAX_MESSAGE)?));
+        }
+        if given::begins_like_media(&start) {
+            return Ok(Content::Media);
         }
         let bytes = self.read(MAX_MESSAGE)?;
         Ok(match decoded(&bytes) {
@@ -118,15 +124,6 @@ fn drained(input: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
             .hint("save it in a file and inspect that"));
     }
     Ok(bytes)
-}
-
-/// Boxes that a file or segment may begin with (ISO/IEC 14496-12).
-fn looks_like_box(kind: &[u8]) -> bool {
-    let first: [&[u8]; 14] = [
-        b"ftyp", b"styp", b"moov", b"moof", b"sidx", b"ssix", b"emsg", b"prft", b"free", b"skip",
-        b"mdat", b"uuid", b"wide", b"meta",
-    ];
-    first.contains(&kind)
 }
 
 /// Hexadecimal or base64 text as bytes; `None` for anything else.

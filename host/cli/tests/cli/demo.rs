@@ -106,3 +106,19 @@ fn a_proxy_in_the_environment_does_not_stand_in_the_way() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
 }
+
+#[test]
+fn it_begins_with_what_is_used_and_ends_as_what_failed() {
+    let ran = keybearer(["demo"]).exits(0);
+    let first = ran.err.lines().next().unwrap();
+    assert!(first.starts_with("trusted side worker: "), "{first}");
+    // Nowhere to put the clear files: none of them is wrong.
+    let folder = tempfile::tempdir().unwrap();
+    let keep = folder.path().to_str().unwrap();
+    let name = folder.path().join("cenc-video.mp4");
+    fs::create_dir(&name).unwrap();
+    keybearer(["demo", "--keep", keep])
+        .exits(7)
+        .says("1 of 8 files failed")
+        .says("a folder stands there");
+}

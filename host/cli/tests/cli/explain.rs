@@ -9,6 +9,12 @@ fn words_and_numbers_are_explained() {
         ran.out
     );
     assert!(ran.out.contains("What to do:"), "{}", ran.out);
+    let ran = keybearer(["explain", "WrongIv"]).exits(0);
+    assert!(
+        ran.out.contains("What to do: set the key's `iv`"),
+        "{}",
+        ran.out
+    );
     let ran = keybearer(["explain", "4008", "--json"]).exits(0);
     assert_eq!(ran.json()[0]["group"], "service-code");
     let ran = keybearer(["explain"]).exits(0);

@@ -174,10 +174,24 @@ fn broken_files_are_shown_as_far_as_they_go() {
     fs::write(&file, &whole[..700]).unwrap();
     let ran = keybearer(["inspect", file.to_str().unwrap()]).exits(3);
     assert!(ran.out.contains("ftyp 0 +40"), "{}", ran.out);
-    // Nothing is wrong with a file that is only not handled.
+    // Nothing is wrong with a file that is only not handled, such as one with a second movie in it.
+    let moov = whole
+        .windows(4)
+        .position(|window| window == b"moov")
+        .unwrap()
+        - 4;
+    let size = u32::from_be_bytes(whole[moov..moov + 4].try_into().unwrap()) as usize;
+    fs::write(&file, [&whole[..], &whole[moov..moov + size]].concat()).unwrap();
+    let ran = keybearer(["inspect", file.to_str().unwrap()]).exits(0);
+    assert!(ran.out.contains("not handled"), "{}", ran.out);
+}
+
+#[test]
+fn keys_by_sample_group_are_shown_beside_the_tracks_own() {
     let rotating = sample("cenc-rotation-video.mp4");
     let ran = keybearer(["inspect", rotating.to_str().unwrap()]).exits(0);
-    assert!(ran.out.contains("not handled"), "{}", ran.out);
+    let shown = "│   ├── key id      8caa7e396f418e64ccdd707a12761c01, by sample group\n";
+    assert!(ran.out.contains(shown), "{}", ran.out);
 }
 
 #[test]
@@ -216,4 +230,35 @@ fn a_pipe_is_shown_like_the_file_in_it() {
     };
     assert_eq!(shown(&pipe), shown(&file));
     writer.join().unwrap();
+}
+
+#[test]
+fn what_is_good_is_shown_beside_what_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.mp4");
+    fs::write(&empty, "").unwrap();
+    let file = sample("cenc-video.mp4");
+    let names = [
+        "/nowhere.mp4",
+        file.to_str().unwrap(),
+        folder.path().to_str().unwrap(),
+        empty.to_str().unwrap(),
+    ];
+    let ran = keybearer(["inspect"].iter().chain(&names)).exits(3);
+    let ran = ran
+        .says("/nowhere.mp4: no such file")
+        .says(&format!("{} is a folder", names[2]))
+        .says(&format!("{} is empty", names[3]));
+    assert!(ran.out.contains("cenc-video.mp4  "), "{}", ran.out);
+    let report = keybearer(["inspect", "--json"].iter().chain(&names))
+        .exits(3)
+        .json();
+    let report = report.as_array().unwrap();
+    for (name, seen) in names.iter().zip(report) {
+        assert_eq!(seen["input"], *name);
+        let good = *name == names[1];
+        assert_eq!(seen["type"] == "media", good, "{seen}");
+        assert_eq!(seen["error"]["exit"] == 3, !good, "{seen}");
+    }
+    assert_eq!(report.len(), names.len());
 }

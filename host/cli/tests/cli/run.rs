@@ -80,7 +80,6 @@ pub(crate) struct Listed {
     pub(crate) file: String,
     pub(crate) clear: String,
     pub(crate) scheme: String,
-    pub(crate) rotation: bool,
     /// Kind, key id and key of each track.
     pub(crate) tracks: Vec<[String; 3]>,
 }
@@ -96,7 +95,6 @@ pub(crate) fn listed() -> Vec<Listed> {
             file: text(&file["file"]),
             clear: text(&file["clear"]),
             scheme: text(&file["scheme"]),
-            rotation: file["rotation"].as_bool().unwrap(),
             tracks: file["tracks"]
                 .as_array()
                 .unwrap()

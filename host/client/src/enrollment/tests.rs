@@ -30,16 +30,16 @@ fn a_bundle_names_whom_to_trust_where_to_ask_and_the_token() {
 #[test]
 fn what_is_wrong_with_a_bundle_is_said() {
     for (text, why) in [
-        (String::new(), "EOF"),
-        ("[]".into(), "invalid"),
-        (bundle(r#", "anchr": "x""#), "anchr"),
+        (String::new(), "line 1, column 0 is not as in {\"anchor\""),
+        ("[]".into(), "line 1, column "),
+        (bundle(r#", "anchr": "x""#), "line 1, column "),
         (
             r#"{"anchor": "00", "url": "http://h"}"#.into(),
             "64 hexadecimal digits",
         ),
         (bundle("").replace("0011", "zz11"), "64 hexadecimal digits"),
         (bundle("").replace("http", "gopher"), "must begin with http"),
-        (bundle("").replace("\"url\"", "\"uri\""), "uri"),
+        (bundle("").replace("\"url\"", "\"uri\""), "line 1, column "),
     ] {
         let refused = Enrollment::parse(text.as_bytes()).unwrap_err().to_string();
         assert!(refused.contains(why), "{text}: {refused}");
@@ -49,6 +49,25 @@ fn what_is_wrong_with_a_bundle_is_said() {
         Enrollment::parse(&huge),
         Err(EnrollmentError::TooLarge)
     ));
+}
+
+/// Whoever names the wrong file may have named one with keys.
+#[test]
+fn what_stands_in_a_file_that_is_none_is_not_repeated() {
+    for text in [
+        "5ec7e7:5ec7e7",
+        "\"5ec7e7\"",
+        "{\"5ec7e7\": 1}",
+        "{\"anchor\": {\"5ec7e7\": 1}}",
+        "[\"5ec7e7\"]",
+    ] {
+        let refused = Enrollment::parse(text.as_bytes()).unwrap_err();
+        let mut next: Option<&dyn std::error::Error> = Some(&refused);
+        while let Some(error) = next {
+            assert!(!format!("{error} {error:?}").contains("5ec7e7"), "{error}");
+            next = error.source();
+        }
+    }
 }
 
 #[test]
