@@ -90,7 +90,7 @@ fn good() -> Vec<Good> {
                 keys,
                 boxes,
             };
-            good.clear = walk(&good, &good.file, false).unwrap();
+            good.clear = walk(&good, &good.file, Task::Decrypt).unwrap();
             assert_ne!(good.clear, good.file);
             good
         })
@@ -123,9 +123,18 @@ fn find(file: &[u8], range: std::ops::Range<usize>, parents: &[usize], out: &mut
     }
 }
 
-/// Decrypts a file that may be wrong, giving the clear one. What is decrypted must be what a good file
-/// has in its place, if `exact`.
-fn walk(good: &Good, file: &[u8], exact: bool) -> Result<Vec<u8>, MediaError> {
+/// What to do with the samples of a file.
+#[derive(Clone, Copy, PartialEq)]
+enum Task {
+    /// Look where they are.
+    Find,
+    Decrypt,
+    /// Decrypt them, and see that they are what the good file has in their place.
+    Compare,
+}
+
+/// Goes through a file that may be wrong, giving what is written of it.
+fn walk(good: &Good, file: &[u8], task: Task) -> Result<Vec<u8>, MediaError> {
     let mut reader = MediaReader::open_seekable(Cursor::new(file))?;
     let mut writer = ClearWriter::start(Vec::with_capacity(file.len()), &reader)?;
     reader.forget_init();
@@ -147,11 +156,11 @@ fn walk(good: &Good, file: &[u8], exact: bool) -> Result<Vec<u8>, MediaError> {
                         assert_eq!(range.len() as u64, batch.size());
                         taken.push(range.clone());
                         let known = batch.key_id().is_none_or(|id| good.keys.contains_key(&id));
-                        if !known {
+                        if !known || task == Task::Find {
                             continue;
                         }
                         decrypt_batch(&batch, media, &good.keys);
-                        if exact && batch.protection().is_some() {
+                        if task == Task::Compare && batch.protection().is_some() {
                             let wanted = &good.clear[start + range.start..start + range.end];
                             assert!(media[range] == *wanted, "a sample is decrypted wrongly");
                         }
@@ -175,13 +184,12 @@ struct Tally {
 }
 
 impl Tally {
-    /// `exact`: as far as the file is read at all, it must be read right.
-    fn take(&mut self, good: &Good, file: &[u8], exact: bool, what: impl Fn() -> String) {
+    fn take(&mut self, good: &Good, file: &[u8], task: Task, what: impl Fn() -> String) {
         let described = || format!("{}: {}", good.name, what());
         let mut outcome = None;
         let used = allocation_counter::measure(|| {
             outcome = Some(std::panic::catch_unwind(|| {
-                let outcome = walk(good, file, exact);
+                let outcome = walk(good, file, task);
                 // The same from a pipe, and for looking at.
                 if let Ok(reader) = MediaReader::open(file) {
                     let _ = clear_init(reader.init());
@@ -223,7 +231,7 @@ fn a_file_cut_at_any_box_or_header_is_refused_or_only_shorter() {
         for found in &good.boxes {
             for cut in [0, 1, 4, 7, 8, 12, 16, found.size / 2, found.size - 1] {
                 let file = &good.file[..found.at + cut.min(found.size)];
-                tally.take(&good, file, true, || {
+                tally.take(&good, file, Task::Compare, || {
                     format!("cut {cut} into {}", name(found))
                 });
             }
@@ -243,28 +251,19 @@ fn sizes_that_are_wrong_are_refused_or_make_no_difference() {
             for wrong in sizes.into_iter().filter(|wrong| *wrong != size) {
                 let mut file = good.file.clone();
                 file[found.at..found.at + 4].copy_from_slice(&wrong.to_be_bytes());
-                tally.take(&good, &file, true, || {
+                tally.take(&good, &file, Task::Compare, || {
                     format!("size {wrong} of {}", name(found))
                 });
             }
             // In 64 bits, where the box has room for them.
-            for wide in [
-                0,
-                8,
-                15,
-                16,
-                u64::from(size),
-                1 << 40,
-                u64::MAX - 7,
-                u64::MAX,
-            ] {
+            for wide in [0, 15, 16, u64::from(size), 1 << 40, u64::MAX] {
                 let mut file = good.file.clone();
                 if found.size < 16 {
                     continue;
                 }
                 file[found.at..found.at + 4].copy_from_slice(&[0, 0, 0, 1]);
                 file[found.at + 8..found.at + 16].copy_from_slice(&wide.to_be_bytes());
-                tally.take(&good, &file, false, || {
+                tally.take(&good, &file, Task::Find, || {
                     format!("wide size {wide} of {}", name(found))
                 });
             }
@@ -285,7 +284,7 @@ fn versions_that_are_not_known_are_refused() {
     for good in good() {
         let mut tally = Tally::default();
         for found in &good.boxes {
-            for version in [1, 2, 3, 4, 255] {
+            for version in [1, 2, 3, 255] {
                 let mut file = good.file.clone();
                 let place = &mut file[found.at + 8];
                 if found.size < 12 || *place == version {
@@ -298,14 +297,14 @@ fn versions_that_are_not_known_are_refused() {
                 let table = own(b"stts") || own(b"stsc") || own(b"stsz") || own(b"stco");
                 let empty = table && good.file.windows(4).any(|bytes| bytes == b"moof");
                 if version > 2 && looked_at && !empty && found.parents.len() != 1 {
-                    let error = walk(&good, &file, true).expect_err("a version nobody knows");
+                    let error =
+                        walk(&good, &file, Task::Compare).expect_err("a version nobody knows");
                     let named = error.to_string();
                     assert!(named.contains("version"), "{}: {named}", name(found));
                 }
                 // Some boxes begin with fields of another kind.
-                tally.take(&good, &file, looked_at, || {
-                    format!("version of {}", name(found))
-                });
+                let task = if looked_at { Task::Compare } else { Task::Find };
+                tally.take(&good, &file, task, || format!("version of {}", name(found)));
             }
         }
         assert!(tally.refused > 10, "{}", good.name);
@@ -328,7 +327,7 @@ fn numbers_at_the_head_of_a_table_may_be_anything() {
                     let mut file = good.file.clone();
                     file[word..word + 4].copy_from_slice(&wrong.to_be_bytes());
                     let at = word - found.at;
-                    tally.take(&good, &file, false, || {
+                    tally.take(&good, &file, Task::Find, || {
                         format!("{wrong} at {at} of {}", name(found))
                     });
                 }
@@ -345,7 +344,9 @@ fn boxes_that_are_missing_or_there_twice_are_refused_or_make_no_difference() {
         for found in &good.boxes {
             let mut file = good.file.clone();
             file[found.at + 4..found.at + 8].copy_from_slice(b"free");
-            tally.take(&good, &file, true, || format!("no {}", name(found)));
+            tally.take(&good, &file, Task::Compare, || {
+                format!("no {}", name(found))
+            });
 
             let mut file = good.file.clone();
             let copy = file[found.at..found.at + found.size].to_vec();
@@ -355,7 +356,9 @@ fn boxes_that_are_missing_or_there_twice_are_refused_or_make_no_difference() {
                 let size = size + found.size as u32;
                 file[*parent..parent + 4].copy_from_slice(&size.to_be_bytes());
             }
-            tally.take(&good, &file, false, || format!("{} twice", name(found)));
+            tally.take(&good, &file, Task::Find, || {
+                format!("{} twice", name(found))
+            });
         }
         assert!(tally.refused > 10 && tally.read > 10, "{}", good.name);
     }
@@ -377,7 +380,7 @@ fn boxes_around_and_between_keep_every_byte() {
                 let own = [&32_u32.to_be_bytes()[..], kind, &[0xa5; 24]].concat();
                 let mut file = good.file.clone();
                 file.splice(found.at..found.at, own.iter().copied());
-                let clear = walk(good, &file, false).unwrap();
+                let clear = walk(good, &file, Task::Decrypt).unwrap();
                 let mut wanted = good.clear.clone();
                 wanted.splice(found.at..found.at, own.iter().copied());
                 assert!(
