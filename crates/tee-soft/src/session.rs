@@ -205,11 +205,7 @@ impl Drop for WorkerSession {
     /// Waits until the worker has freed the connection: what is done next, on another connection,
     /// finds its room.
     fn drop(&mut self) {
-        if self.socket.finish().is_ok() {
-            let mut room = [0; Answer::SIZE];
-            // Its end, or that of the worker, or nothing in time: there is nothing to do about any.
-            let _ = self.socket.receive(&mut room);
-        }
+        self.worker.disconnect(&self.socket);
     }
 }
 

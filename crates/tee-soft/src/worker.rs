@@ -6,7 +6,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,8 @@ pub(crate) struct Worker {
     begin: Instant,
     /// When it last answered anybody, in milliseconds since `begin`.
     last_answer: AtomicU64,
+    /// It did not even close a connection in time: the next is not waited for.
+    slow: AtomicBool,
 }
 
 impl Worker {
@@ -78,6 +80,7 @@ impl Worker {
             deadline: config.deadline,
             begin: Instant::now(),
             last_answer: AtomicU64::new(0),
+            slow: AtomicBool::new(false),
         })
     }
 
@@ -131,12 +134,14 @@ impl Worker {
         socket: &Socket,
         room: &'r mut [u8],
     ) -> Result<&'r [u8], TeeError> {
+        let begin = self.now();
         let (mut looks, mut ran) = (0, None);
         loop {
             let received = socket.receive(room).map(|message| message.map(<[u8]>::len));
             match received {
                 Ok(Some(len)) => {
                     self.last_answer.store(self.now(), Ordering::Relaxed);
+                    self.slow.store(false, Ordering::Relaxed);
                     return Ok(&room[..len]);
                 }
                 // It may be busy with others' calls. Silent to all of them, and not even running since
@@ -144,7 +149,7 @@ impl Worker {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     looks += 1;
                     let before = std::mem::replace(&mut ran, self.process.processor_time());
-                    let hangs = self.silent_too_long() && ran == before;
+                    let hangs = self.silent_too_long(begin) && ran == before;
                     if hangs || looks == LOOKS * PATIENCE {
                         return Err(self.condemn());
                     }
@@ -154,6 +159,20 @@ impl Worker {
                 }
                 Ok(None) | Err(_) => return Err(self.condemn()),
             }
+        }
+    }
+
+    /// Closes a connection and waits until the worker has freed what belongs to it.
+    pub(crate) fn disconnect(&self, socket: &Socket) {
+        if socket.finish().is_err() || self.slow.load(Ordering::Relaxed) {
+            return;
+        }
+        // Its end, or that of the worker; nothing can be done about either.
+        let mut room = [0; 1];
+        if let Err(error) = socket.receive(&mut room)
+            && error.kind() == io::ErrorKind::WouldBlock
+        {
+            self.slow.store(true, Ordering::Relaxed);
         }
     }
 
@@ -205,11 +224,10 @@ impl Worker {
         u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn silent_too_long(&self) -> bool {
-        let silent = self
-            .now()
-            .saturating_sub(self.last_answer.load(Ordering::Relaxed));
-        u128::from(silent) >= self.deadline.as_millis()
+    /// True when nobody has had an answer for a whole deadline since `begin`.
+    fn silent_too_long(&self, begin: u64) -> bool {
+        let last = self.last_answer.load(Ordering::Relaxed).max(begin);
+        u128::from(self.now().saturating_sub(last)) >= self.deadline.as_millis()
     }
 }
 

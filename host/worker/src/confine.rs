@@ -49,6 +49,10 @@ pub(crate) fn begin() -> io::Result<Socket> {
 pub(crate) fn lock_memory() -> Locked {
     match sys::lock_heap_and_stack(HEAP) {
         Ok(()) => Locked::HeapAndStack,
-        Err(_) => Locked::Nothing,
+        Err(_) => {
+            // Half of it would be worth nothing, and cost memory.
+            let _ = rustix::mm::munlockall();
+            Locked::Nothing
+        }
     }
 }

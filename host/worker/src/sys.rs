@@ -174,7 +174,7 @@ fn reserve_heap(heap: usize) {
         unsafe { libc::mallopt(option, value) };
     }
     // Makes it grow: this is beyond what the heap begins with.
-    drop(Vec::<u8>::with_capacity(256 * 1024));
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(256 * 1024)));
 }
 
 /// Other allocators cannot be told.

@@ -104,6 +104,33 @@ fn a_stopped_worker_is_given_up_after_the_deadline_and_killed() {
     connect(&tee).exchange(&Describe {}).unwrap();
 }
 
+/// A worker is not held to have been silent while nobody asked it anything.
+#[test]
+fn a_stopped_worker_has_the_whole_deadline_also_after_a_rest() {
+    let (_dir, tee) = impatient();
+    let mut session = connect(&tee);
+    std::thread::sleep(2 * SOON);
+    signal(tee.process_id(), Signal::STOP);
+    let begin = Instant::now();
+    assert!(is_dead(&session.exchange(&Describe {})));
+    assert!(begin.elapsed() >= SOON, "{:?}", begin.elapsed());
+}
+
+/// Leaving one that hangs takes a while once, not for every connection.
+#[test]
+fn connections_to_a_stopped_worker_can_be_left() {
+    let (_dir, tee) = impatient();
+    let sessions: Vec<_> = (0..40).map(|_| connect(&tee)).collect();
+    let pid = tee.process_id();
+    signal(pid, Signal::STOP);
+    let begin = Instant::now();
+    drop(sessions);
+    assert!(begin.elapsed() < 4 * SOON, "{:?}", begin.elapsed());
+    signal(pid, Signal::CONT);
+    connect(&tee).exchange(&Describe {}).unwrap();
+    assert_eq!(tee.process_id(), pid);
+}
+
 /// Also where the new connection is what waits.
 #[test]
 fn connecting_to_a_stopped_worker_gets_another() {
