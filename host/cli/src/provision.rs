@@ -97,7 +97,10 @@ impl Provision {
         let client = Client::new(tee, url.clone(), anchor).cancelled_by(interrupt::cancel());
         let certified = client.provision(&token, &self.model)?;
         let state = self.device.state()?;
-        device::remember(&state, &url, &anchor)?;
+        device::remember(&state, &url, &anchor).map_err(|failure| {
+            failure
+                .hint("this device is provisioned all the same: name --server and --anchor to play")
+        })?;
         if terminal.json {
             return terminal.print_json(&json!({
                 "server": url.to_string(),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -145,4 +146,51 @@ fn a_second_signal_ends_a_run_that_waits_and_still_leaves_nothing() {
     assert_eq!(run.outputs().len(), 1);
     run.signal("-INT");
     run.ends(&[]);
+}
+
+/// A service that takes every connection and never says a word.
+#[test]
+fn a_signal_ends_a_wait_for_a_service_at_once() {
+    let service = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", service.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let outputs = folder.path().join("out");
+    fs::create_dir(&outputs).unwrap();
+    let (token, output) = (folder.path().join("token"), outputs.join("out.mp4"));
+    fs::write(&token, "once").unwrap();
+    let (token, output) = (token.to_str().unwrap(), output.to_str().unwrap());
+    let input = sample("cenc-video.mp4");
+    let play = ["play", input.to_str().unwrap(), "-o", output];
+    let provision = ["provision", "--token-file", token];
+    for arguments in [&play[..], &provision] {
+        let child = command()
+            .args(arguments)
+            .args(["--server", &url, "--anchor", &"ab".repeat(32)])
+            .args(["--state", folder.path().join("state").to_str().unwrap()])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Its request is under way once somebody has connected.
+        let connection = service.accept().unwrap();
+        let start = Instant::now();
+        let id = child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-INT", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let ended = child.wait_with_output().unwrap();
+        assert!(
+            start.elapsed() < Duration::from_secs(3),
+            "{:?}",
+            start.elapsed()
+        );
+        assert_eq!(ended.status.code(), Some(130));
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(said.contains("interrupted"), "{said}");
+        drop(connection);
+    }
+    assert_eq!(names(&outputs), [""; 0]);
 }

@@ -6,6 +6,7 @@
     reason = "a failed expectation is how a test reports"
 )]
 
+mod course;
 mod decrypt;
 mod demo;
 mod explain;
