@@ -65,7 +65,7 @@ if [ -n "$last" ]; then
 fi
 echo 'exit $rc' >> "$work/run.sh"
 rc=0
-"$QEMU_DIR/boot.sh" -t "${OPTEE_TIMEOUT:-600}" -o "$out" "$work" || rc=$?
+"$QEMU_DIR/boot.sh" -t "${OPTEE_TIMEOUT:-900}" -o "$out" "$work" || rc=$?
 if [ "$rc" != 0 ]; then
     echo "-- OP-TEE's own console (last 60 lines of $out/secure.log):"
     tail -60 "$out/secure.log"
