@@ -35,36 +35,44 @@ pub(crate) fn watch() {
     watch_with(|| ());
 }
 
-/// Starts to listen, and does more at the first signal. Where signals cannot be had, Ctrl-C ends the
-/// process as ever: what is being written then stays behind under its temporary name only.
+/// Starts to listen, and does more at the first signal; one that comes after this has returned is seen.
+/// Where signals cannot be had, Ctrl-C ends the process as ever: what is being written then stays behind
+/// under its temporary name only.
 pub(crate) fn watch_with(asked: impl FnOnce() + Send + 'static) {
-    let listen = move || -> std::io::Result<()> {
+    let begun = || -> std::io::Result<_> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .build()?;
-        runtime.block_on(async {
-            let mut signals = Signals::new()?;
-            signals.next().await;
-            ASKED.store(true, Ordering::Relaxed);
-            cancel().cancel();
-            asked();
-            signals.next().await;
-            remove_unfinished();
-            for folder in FOLDERS
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .iter()
-            {
-                // The process ends: there is nothing else to do about one that stays.
-                let _ = std::fs::remove_dir_all(folder);
-            }
-            std::process::exit(i32::from(Exit::Interrupted.code()));
-        })
+        let inside = runtime.enter();
+        let signals = Signals::new()?;
+        drop(inside);
+        Ok((runtime, signals))
     };
-    // A thread that cannot start leaves the default behaviour.
+    let Ok((runtime, signals)) = begun() else {
+        return;
+    };
+    // Without its thread nobody acts on what was seen, which only a machine out of threads does.
     let _ = std::thread::Builder::new()
         .name("signals".into())
-        .spawn(listen);
+        .spawn(move || runtime.block_on(listen(signals, asked)));
+}
+
+async fn listen(mut signals: Signals, asked: impl FnOnce()) {
+    signals.next().await;
+    ASKED.store(true, Ordering::Relaxed);
+    cancel().cancel();
+    asked();
+    signals.next().await;
+    remove_unfinished();
+    for folder in FOLDERS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .iter()
+    {
+        // The process ends: there is nothing else to do about one that stays.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    std::process::exit(i32::from(Exit::Interrupted.code()));
 }
 
 /// A file that reaches the limit of its size (RLIMIT_FSIZE) is then an error to be told, and its

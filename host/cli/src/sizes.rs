@@ -23,21 +23,17 @@ pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", grouped(number))
 }
 
-/// What was done to a file: `48 of 50 samples decrypted, 22,000 bytes, 2 fragments`.
+/// What was done to a file: `48 of 50 samples decrypted, 22,000 bytes`.
 pub(crate) fn done_with(summary: &Summary) -> String {
     let bytes = counted(summary.bytes, "byte");
     if summary.protected_samples == 0 {
         return format!("copied as it is, {bytes}");
     }
-    let mut text = format!(
+    format!(
         "{} of {} decrypted, {bytes}",
         grouped(summary.protected_samples),
         counted(summary.samples, "sample"),
-    );
-    if summary.fragments > 0 {
-        text += &format!(", {}", counted(summary.fragments, "fragment"));
-    }
-    text
+    )
 }
 
 /// The last part of a path, for a heading.
@@ -60,17 +56,9 @@ mod tests {
         };
         assert_eq!(done_with(&summary), "copied as it is, 1 byte");
         (summary.protected_samples, summary.samples) = (1, 1);
-        summary.fragments = 1;
-        assert_eq!(
-            done_with(&summary),
-            "1 of 1 sample decrypted, 1 byte, 1 fragment"
-        );
+        assert_eq!(done_with(&summary), "1 of 1 sample decrypted, 1 byte");
         (summary.protected_samples, summary.samples) = (48, 1050);
-        summary.fragments = 2;
-        assert_eq!(
-            done_with(&summary),
-            "48 of 1,050 samples decrypted, 1 byte, 2 fragments"
-        );
+        assert_eq!(done_with(&summary), "48 of 1,050 samples decrypted, 1 byte");
     }
 
     #[test]

@@ -41,12 +41,19 @@ struct TrackReport {
     /// Key ids that sample groups give to samples, beside those of the entries.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     group_key_ids: Vec<String>,
+    /// Absent where nothing is protected: then no sample was looked at.
+    #[serde(flatten)]
+    counts: Option<Counts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subsamples: Option<SubsampleReport>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Counts {
     samples: u64,
     protected_samples: u64,
     bytes: u64,
     milliseconds: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subsamples: Option<SubsampleReport>,
 }
 
 #[derive(Debug, Serialize)]
@@ -141,7 +148,8 @@ impl MediaReport {
         );
         while let Some(part) = reader.next_part()? {
             if let Part::Fragment(fragment) = part {
-                self.fragments += 1;
+                // A piece of a progressive file is none, and has no number.
+                self.fragments += u64::from(fragment.sequence_number() > 0);
                 let place = format!("in fragment {}", fragment.sequence_number());
                 self.add_pssh(fragment.pssh(), &place);
                 for of_track in fragment.tracks() {
@@ -163,7 +171,10 @@ impl MediaReport {
     }
 
     pub(super) fn tree(&self, name: &str) -> Tree {
-        let protected = self.tracks.iter().any(|track| track.protected_samples > 0);
+        let protected = self.tracks.iter().any(|track| {
+            let counts = track.counts.as_ref();
+            counts.is_some_and(|counts| counts.protected_samples > 0)
+        });
         let mut title = format!("{name}  {}", counted(self.bytes, "byte"));
         if self.fragments > 0 {
             title += &format!(", {}", counted(self.fragments, "fragment"));
@@ -209,10 +220,7 @@ impl TrackReport {
             },
             entries: entries.collect(),
             group_key_ids: Vec::new(),
-            samples: 0,
-            protected_samples: 0,
-            bytes: 0,
-            milliseconds: 0,
+            counts: None,
             subsamples: None,
         }
     }
@@ -223,13 +231,14 @@ impl TrackReport {
             ..Default::default()
         }) {
             let samples = batch.samples();
-            self.samples += samples.len() as u64;
-            self.bytes += batch.size();
-            self.milliseconds += batch.duration_ms();
+            let counts = self.counts.get_or_insert_default();
+            counts.samples += samples.len() as u64;
+            counts.bytes += batch.size();
+            counts.milliseconds += batch.duration_ms();
             if batch.protection().is_none() {
                 continue;
             }
-            self.protected_samples += samples.len() as u64;
+            counts.protected_samples += samples.len() as u64;
             self.add_key(batch.key_id());
             for table in samples
                 .iter()
@@ -269,18 +278,25 @@ impl TrackReport {
         let entries = self.entries.iter().flat_map(EntryReport::trees);
         let groups = self.group_key_ids.iter();
         let groups = groups.map(|id| Tree::field("key id", format!("{id}, by sample group")));
-        let mut samples = format!(
-            "{} of {} bytes, {}.{:02} s",
-            grouped(self.samples),
-            grouped(self.bytes),
-            self.milliseconds / 1000,
-            self.milliseconds % 1000 / 10
-        );
-        if self.samples > 0 {
-            samples += &format!("; {} protected", grouped(self.protected_samples));
-        }
-        let whole =
-            self.protected_samples - self.subsamples.as_ref().map_or(0, |stats| stats.samples);
+        let samples = self.counts.as_ref().map(|counts| {
+            Tree::field(
+                "samples",
+                format!(
+                    "{} of {} bytes, {}.{:02} s; {} protected",
+                    grouped(counts.samples),
+                    grouped(counts.bytes),
+                    counts.milliseconds / 1000,
+                    counts.milliseconds % 1000 / 10,
+                    grouped(counts.protected_samples),
+                ),
+            )
+        });
+        let protected = self
+            .counts
+            .as_ref()
+            .map_or(0, |counts| counts.protected_samples);
+        let in_parts = self.subsamples.as_ref().map_or(0, |stats| stats.samples);
+        let whole = protected - in_parts;
         let whole = (whole > 0).then(|| {
             Tree::field(
                 "subsamples",
@@ -302,7 +318,7 @@ impl TrackReport {
         Tree::new(format!("track {}     {}", self.id, self.kind))
             .with(entries)
             .with(groups)
-            .with((self.samples > 0).then(|| Tree::field("samples", samples)))
+            .with(samples)
             .with(parts)
             .with(whole)
     }

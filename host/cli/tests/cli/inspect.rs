@@ -63,6 +63,9 @@ fn clear_samples_between_protected_ones_are_counted() {
     let file = sample("clear-video.mp4");
     let ran = keybearer(["inspect", file.to_str().unwrap()]).exits(0);
     assert!(ran.out.contains("nothing is protected"), "{}", ran.out);
+    // Of a clear file no sample is looked at, and none is said to be absent.
+    let ran = keybearer(["inspect", "--json", file.to_str().unwrap()]).exits(0);
+    assert!(ran.json()[0]["tracks"][0].get("samples").is_none());
 }
 
 #[test]

@@ -64,12 +64,13 @@ fn a_licensed_output_that_finds_no_room_is_named_and_leaves_nothing() {
         .exits(0);
     // Longer than all that a run may write beside it, such as the memory that it shares with its worker.
     const ROOM: u32 = 32 << 10;
+    const FREE: u32 = 2 * ROOM * 1024;
     let (video, out) = (folder.path().join("long.mp4"), device.output("out.mp4"));
     let mut long = fs::read(sample("cenc-video.mp4")).unwrap();
-    long.extend((2 * ROOM << 10).to_be_bytes());
+    long.extend(FREE.to_be_bytes());
     long.extend(b"free");
     fs::write(&video, &long).unwrap();
-    let whole = long.len() as u64 - 8 + u64::from(2 * ROOM << 10);
+    let whole = long.len() as u64 - 8 + u64::from(FREE);
     let file = fs::OpenOptions::new().write(true).open(&video).unwrap();
     file.set_len(whole).unwrap();
     let state = device.state();

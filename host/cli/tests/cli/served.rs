@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Stdio;
 
 use crate::machines::{Device, LOG, Server, make_keys};
 use crate::readme::{blocks, page};
@@ -126,6 +127,64 @@ fn another_device_is_enrolled_while_the_server_runs() {
         .run(&["provision", "--bundle", bundle.to_str().unwrap()])
         .exits(0);
     plays(&device);
+    drop(server);
+}
+
+/// What a service says of itself differs from one to the next in numbers only.
+#[test]
+fn the_page_shows_a_service_info_as_it_is() {
+    let own = page("host/cli/README.md");
+    let (command_line, shown) = own
+        .split_once("v1/service-info | keybearer inspect -\n")
+        .unwrap();
+    assert!(command_line.ends_with("$ curl -s http://127.0.0.1:7480/"));
+    let shown = shown.split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    let init = ["serve", "init", keys.to_str().unwrap(), "--service"];
+    keybearer(init.iter().chain(&["Example service"])).exits(0);
+    let server = Server::start(folder.path(), &["cenc-video.mp4"], "");
+    let mut stream = TcpStream::connect(server.url().trim_start_matches("http://")).unwrap();
+    write!(
+        stream,
+        "GET /v1/service-info HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let head = answer
+        .windows(4)
+        .position(|end| end == b"\r\n\r\n")
+        .unwrap();
+    let mut inspect = command()
+        .args(["inspect", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = inspect.stdin.take().unwrap();
+    input.write_all(&answer[head + 4..]).unwrap();
+    drop(input);
+    let output = inspect.wait_with_output().unwrap();
+    let stable = |text: &str| -> Vec<String> {
+        let word = |word: &str| {
+            let number = word.bytes().any(|byte| byte.is_ascii_digit());
+            if number {
+                "*".to_owned()
+            } else {
+                word.to_owned()
+            }
+        };
+        let line = |line: &str| {
+            line.split_whitespace()
+                .map(word)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        text.lines().map(line).collect()
+    };
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(stable(shown), stable(&printed));
     drop(server);
 }
 
