@@ -141,3 +141,79 @@ proptest! {
         prop_assert!(matches!(terms.standing(now(end)), Standing::Ended(at) if at.at.0 == end));
     }
 }
+
+#[test]
+fn each_limit_alone_needs_a_clock() {
+    let free = Timing::UNLIMITED;
+    let timings = [
+        Timing {
+            not_before: Some(UnixTime(1)),
+            ..free
+        },
+        Timing {
+            not_after: Some(UnixTime(9_000)),
+            ..free
+        },
+        Timing {
+            license_seconds: span(10),
+            ..free
+        },
+        Timing {
+            rental_seconds: span(10),
+            ..free
+        },
+        Timing {
+            playback_seconds: span(10),
+            ..free
+        },
+    ];
+    for timing in timings {
+        assert!(terms(timing, None).limited(), "{timing:?}");
+        assert_eq!(terms(timing, None).standing(None), Standing::Waits);
+    }
+    let mut overdue = terms(free, None);
+    overdue.overdue = Overdue::of(&renewal(false, span(5)));
+    assert_eq!(
+        (overdue.limited(), overdue.standing(None)),
+        (true, Standing::Waits)
+    );
+}
+
+#[test]
+fn a_licence_begins_in_its_first_second() {
+    let timing = Timing {
+        not_before: Some(UnixTime(2_000)),
+        ..Timing::UNLIMITED
+    };
+    let begins = Standing::Begins(UnixTime(2_000));
+    assert_eq!(terms(timing, None).standing(now(1_999)), begins);
+    assert_eq!(terms(timing, None).standing(now(2_000)), Standing::Runs);
+}
+
+/// Due after 30 seconds, and so long after that.
+fn renewal(on_first_use: bool, recovery_seconds: Option<NonZeroU32>) -> Renewal {
+    Renewal {
+        delay_seconds: 30,
+        recovery_seconds,
+        on_first_use,
+        url: None,
+        retry_seconds: 10,
+        with_usage: false,
+    }
+}
+
+#[test]
+fn an_overdue_renewal_ends_the_licence_after_its_recovery() {
+    let end = |renewal: &Renewal, first_use| {
+        let mut terms = terms(Timing::UNLIMITED, first_use);
+        terms.overdue = Overdue::of(renewal);
+        terms.end().map(|end| (end.field, end.at.0))
+    };
+    let recovery = |at| Some((ReasonField::Recovery, at));
+    let (timed, used) = (renewal(false, span(5)), renewal(true, span(5)));
+    assert_eq!(end(&timed, None), recovery(1_035));
+    assert_eq!(end(&timed, Some(1_500)), recovery(1_035));
+    assert_eq!(end(&used, None), None);
+    assert_eq!(end(&used, Some(1_500)), recovery(1_505));
+    assert_eq!(end(&renewal(false, None), None), None);
+}
