@@ -24,6 +24,8 @@ pub(crate) struct NetworkState {
     /// Addresses asked for, in order.
     pub(crate) urls: Vec<String>,
     pub(crate) down: bool,
+    /// How long an answer takes.
+    pub(crate) delay: std::time::Duration,
     /// Answers only the cancellation of an exchange.
     pub(crate) silent: bool,
 }
@@ -43,11 +45,12 @@ impl FakeNetwork {
 impl Transport for FakeNetwork {
     fn exchange<'a>(&self, request: &HttpRequest<'a>) -> Result<HttpResponse, TransportError> {
         let url = request.url.to_owned();
-        let (down, silent) = {
+        let (down, silent, delay) = {
             let mut state = self.state();
             state.urls.push(url.clone());
-            (state.down, state.silent)
+            (state.down, state.silent, state.delay)
         };
+        std::thread::sleep(delay);
         if silent && !request.cancel.pause(request.timeout) {
             return Err(TransportError::Cancelled { url });
         }

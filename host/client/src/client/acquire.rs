@@ -54,7 +54,7 @@ impl Client {
         session: &Session,
         wanted: &LicenseWanted,
     ) -> Result<License, ClientError> {
-        self.ask(session, wanted, &self.url, &mut Vec::new())
+        self.ask(&self.begin(), session, wanted, &self.url, &mut Vec::new())
     }
 
     /// Asks until every key is there, in as few requests as it takes, and gives the licences that came.
@@ -83,6 +83,7 @@ impl Client {
         wanted: &LicenseWanted,
         intake: &mut dyn Intake,
     ) -> Result<(), ClientError> {
+        let budget = self.begin();
         let mut key_ids = wanted.key_ids.clone();
         key_ids.sort_unstable();
         key_ids.dedup();
@@ -93,7 +94,7 @@ impl Client {
                 init_data: init_data.next().unwrap_or_default().to_vec(),
                 ..wanted.clone()
             };
-            self.acquire_all_of(session, with, intake)?;
+            self.acquire_all_of(&budget, session, with, intake)?;
         }
         for items in init_data {
             let with = LicenseWanted {
@@ -101,7 +102,7 @@ impl Client {
                 init_data: items.to_vec(),
                 ..wanted.clone()
             };
-            let license = self.ask(session, &with, &self.url, intake)?;
+            let license = self.ask(&budget, session, &with, &self.url, intake)?;
             intake.came(license);
         }
         Ok(())
@@ -110,6 +111,7 @@ impl Client {
     /// Asks for keys that fit one request until all of them are there.
     fn acquire_all_of(
         &self,
+        budget: &Budget<'_>,
         session: &Session,
         mut wanted: LicenseWanted,
         intake: &mut dyn Intake,
@@ -122,7 +124,7 @@ impl Client {
                     key_ids: wanted.key_ids,
                     denial: denial.map(Box::new),
                 };
-            let license = match self.ask(session, &wanted, &self.url, intake) {
+            let license = match self.ask(budget, session, &wanted, &self.url, intake) {
                 Ok(license) => license,
                 // Of the first answer the denial says it all; later it is about the rest only.
                 Err(ClientError::Denied(denial)) if asked < all => {
@@ -167,22 +169,22 @@ impl Client {
             })?,
             None => self.url.clone(),
         };
-        self.ask(session, &wanted, &url, &mut Vec::new())
+        self.ask(&self.begin(), session, &wanted, &url, &mut Vec::new())
     }
 
     fn ask(
         &self,
+        budget: &Budget<'_>,
         session: &Session,
         wanted: &LicenseWanted,
         url: &ServerUrl,
         intake: &mut dyn Intake,
     ) -> Result<License, ClientError> {
-        let budget = self.begin();
         let (mut attempt, mut renewed) = (1, false);
         let mut info: Option<Vec<u8>> = None;
         loop {
             let info_now = info.as_deref();
-            let error = match self.ask_once(&budget, session, wanted, url, info_now, intake) {
+            let error = match self.ask_once(budget, session, wanted, url, info_now, intake) {
                 Ok(license) => return Ok(license),
                 Err(error) => error,
             };
@@ -200,7 +202,7 @@ impl Client {
                 return Err(error);
             }
             // The answer to the very same request would be the same.
-            info = Some(self.service_info(&budget, url)?);
+            info = Some(self.service_info(budget, url)?);
         }
     }
 

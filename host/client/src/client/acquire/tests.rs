@@ -93,3 +93,32 @@ fn a_licence_with_other_keys_only_names_those_that_were_wanted() {
         "asking again would bring the same"
     );
 }
+
+/// However many licences it takes, the call ends when its time is over.
+#[test]
+fn all_that_one_call_asks_for_has_one_deadline() {
+    let (tee, network) = (FakeTee::default(), FakeNetwork::default());
+    let client = client(&tee, &network);
+    let session = client.open_session().unwrap();
+    let client = client.with_retry(crate::RetryPolicy {
+        attempts: 1,
+        first_pause: Duration::ZERO,
+        deadline: Duration::from_millis(50),
+    });
+    network.state().delay = Duration::from_millis(20);
+    tee.state().grants = (0..60)
+        .map(|key| holding(key, key.into()..usize::from(key) + 1))
+        .collect();
+    let over = client.acquire_keys(&session, &wanted(0..60)).unwrap_err();
+    assert!(
+        matches!(
+            &over,
+            ClientError::Http {
+                source: TransportError::Timeout { .. },
+                ..
+            }
+        ),
+        "{over}"
+    );
+    assert!((1..=4).contains(&network.count("/v1/license")));
+}
