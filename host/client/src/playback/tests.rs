@@ -448,3 +448,53 @@ fn a_pipe_serves_as_input() {
         media(&fs::read(sample(&clear)).unwrap())
     );
 }
+
+/// The boxes of a file, `moov` behind all others. Everything in fragments counts from these.
+fn with_moov_last(file: &[u8]) -> Vec<u8> {
+    let (mut rest, mut out, mut moov) = (file, Vec::new(), Vec::new());
+    while let Some((size, _)) = rest.split_first_chunk::<4>() {
+        let (found, behind) = rest.split_at(usize::try_from(u32::from_be_bytes(*size)).unwrap());
+        let to = if &found[4..8] == b"moov" {
+            &mut moov
+        } else {
+            &mut out
+        };
+        to.extend_from_slice(found);
+        rest = behind;
+    }
+    [out, moov].concat()
+}
+
+#[test]
+fn moov_may_stand_at_the_end_of_a_file_but_not_of_a_stream() {
+    let dir = tempfile::tempdir().unwrap();
+    let [input, output] = ["in.mp4", "out.mp4"].map(|name| dir.path().join(name));
+    for name in ["cenc-both.mp4", "cbcs-periods-video.mp4"] {
+        let (file, clear, keys) = listed().into_iter().find(|f| f.0 == name).unwrap();
+        let moved = with_moov_last(&fs::read(sample(&file)).unwrap());
+        fs::write(&input, &moved).unwrap();
+        let mut last = None;
+        let mut decryptor = RawKeys::new(&keys);
+        let summary = decrypt_file(&input, &output, &mut decryptor, &mut |p| last = Some(p));
+        let summary = summary.unwrap();
+        let written = fs::read(&output).unwrap();
+        assert_eq!(written.len(), moved.len(), "{name}");
+        assert!(
+            media(&written) == media(&fs::read(sample(&clear)).unwrap()),
+            "{name}"
+        );
+        assert!(written.windows(4).all(|bytes| bytes != b"sinf"), "{name}");
+        let total = u64::try_from(moved.len()).unwrap();
+        let last = last.unwrap();
+        assert_eq!(
+            (summary.bytes, last.bytes, last.total),
+            (total, total, Some(total))
+        );
+
+        let refused = decrypt_stream(&moved[..], io::sink(), &mut decryptor, &mut |_| ());
+        assert!(matches!(
+            refused,
+            Err(PlaybackError::Input(MediaError::Missing { .. }))
+        ));
+    }
+}
