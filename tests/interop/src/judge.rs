@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use crate::tools::{Tools, run};
+use crate::tools::{Tools, run, status};
 
 /// MD5 of each sample, by track in file order.
 pub type Digests = BTreeMap<u32, Vec<String>>;
@@ -159,7 +159,7 @@ pub fn digests(ffmpeg: &Path, options: &[&str], file: &Path) -> Digests {
     read(ffmpeg, options, file).1
 }
 
-/// As [`digests`], with FFmpeg's status: `None` for a signal or a timeout.
+/// As [`digests`], with FFmpeg's [`status`].
 #[must_use]
 pub fn read(ffmpeg: &Path, options: &[&str], file: &Path) -> (Option<i32>, Digests) {
     let mut arguments: Vec<OsString> = ["-nostdin", "-v", "error"].map(Into::into).into();
@@ -179,6 +179,5 @@ pub fn read(ffmpeg: &Path, options: &[&str], file: &Path) -> (Option<i32>, Diges
             tracks.entry(track).or_default().push(digest.to_owned());
         }
     }
-    let status = output.status.code().filter(|code| *code != 124);
-    (status, tracks)
+    (status(&output), tracks)
 }

@@ -8,7 +8,7 @@ use keybearer_license::TrackType;
 
 use crate::files::{Key, ProtectedFile};
 use crate::judge::{Outcome, read};
-use crate::tools::{Tools, run};
+use crate::tools::{Tools, run, status};
 
 /// A decryptor that nobody here wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,9 +140,9 @@ fn of_a_crate(
 
 /// `None` when the program says that all went well.
 fn ended(output: &Output) -> Option<Outcome> {
-    match output.status.code() {
+    match status(output) {
         Some(0) => None,
-        None | Some(124..) => Some(Outcome::Died),
         Some(_) => Some(Outcome::Refused),
+        None => Some(Outcome::Died),
     }
 }

@@ -96,6 +96,14 @@ pub fn run<A: Into<OsString>>(program: &Path, arguments: impl IntoIterator<Item 
         .unwrap_or_else(|error| panic!("timeout {}: {error}", program.display()))
 }
 
+/// The status that a program ended with; `None` when it died of a signal or was ended after a minute.
+#[must_use]
+pub fn status(output: &Output) -> Option<i32> {
+    // 124 is what timeout says of itself, 129 to 159 what it says of a program that died of a signal.
+    let code = output.status.code();
+    code.filter(|code| *code != 124 && !(129..=159).contains(code))
+}
+
 /// The product's command line.
 pub static COMMAND: LazyLock<PathBuf> = LazyLock::new(|| {
     let named = std::env::var_os("KEYBEARER_COMMAND").map(PathBuf::from);
