@@ -15,6 +15,8 @@ use crate::worker::{Worker, failed};
 
 /// Media that lies in no shared memory is copied through memory of multiples of this size in bytes.
 const BOUNCE_STEP: usize = 1 << 20;
+/// Such memory is kept for the next call up to this size in bytes.
+const BOUNCE_KEPT: usize = 8 << 20;
 
 /// A connection. Dropping it frees what the core holds for it.
 pub(crate) struct WorkerSession {
@@ -157,6 +159,10 @@ impl TeeSession for WorkerSession {
         response.extend_from_slice(&self.arena.bytes()[RESPONSE_AT..][..len]);
         if command == Command::Decrypt.code() {
             self.fetch(response, places, media)?;
+        }
+        let large = |handle: &Handle| handle.bytes().len() > BOUNCE_KEPT;
+        if self.bounce.as_ref().is_some_and(large) {
+            self.bounce = None;
         }
         Ok(())
     }

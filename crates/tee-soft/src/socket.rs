@@ -53,16 +53,16 @@ impl Socket {
         }
     }
 
-    /// Gives up waiting for a message after this time, with `WouldBlock`; `None` waits for ever.
+    /// Gives up waiting for a message, or for room to send one, after this time, with `WouldBlock`;
+    /// `None` waits for ever.
     ///
     /// # Errors
     /// The system's.
     pub fn set_deadline(&self, deadline: Option<Duration>) -> io::Result<()> {
-        Ok(sockopt::set_socket_timeout(
-            &self.0,
-            sockopt::Timeout::Recv,
-            deadline,
-        )?)
+        for direction in [sockopt::Timeout::Recv, sockopt::Timeout::Send] {
+            sockopt::set_socket_timeout(&self.0, direction, deadline)?;
+        }
+        Ok(())
     }
 
     /// Sends one message.

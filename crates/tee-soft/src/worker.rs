@@ -92,7 +92,8 @@ impl Worker {
             .map_err(failed("set a deadline"))?;
         let file = memory_file(ARENA).map_err(failed("make shared memory"))?;
         let arena = Mapping::new(file.as_fd(), ARENA).map_err(failed("map shared memory"))?;
-        let done = self.request(&FromHost::Connect, &[theirs.as_fd(), file.as_fd()])?;
+        let descriptors = [theirs.as_fd(), file.as_fd()];
+        let done = self.request(&self.control(), &FromHost::Connect, &descriptors)?;
         Ok(done.then_some((socket, arena)))
     }
 
@@ -101,12 +102,17 @@ impl Worker {
         if region.is_known_to(self.number) {
             return Ok(());
         }
+        let control = self.control();
+        // Another thread may have told it while this one waited.
+        if region.is_known_to(self.number) {
+            return Ok(());
+        }
         let message = FromHost::Share {
             region: region.name,
             // A length of this machine's memory.
             len: region.len() as u64,
         };
-        if self.request(&message, &[region.file.as_fd()])? {
+        if self.request(&control, &message, &[region.file.as_fd()])? {
             region.set_known_to(self.number);
             Ok(())
         } else {
@@ -122,8 +128,14 @@ impl Worker {
             return Err(names);
         };
         for region in names {
-            // A dead worker has forgotten everything already.
-            let _ = control.send(&FromHost::Release { region }.encode());
+            // A dead worker has forgotten everything already, and one that takes no messages is as
+            // good as dead.
+            if control
+                .send(&FromHost::Release { region }.encode())
+                .is_err()
+            {
+                break;
+            }
         }
         Ok(())
     }
@@ -205,15 +217,15 @@ impl Worker {
     /// Sends a request on the control socket; `false` when the worker has no room.
     fn request(
         &self,
+        control: &Socket,
         message: &FromHost,
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<bool, TeeError> {
-        let control = self.control();
         control
             .send_with(&message.encode(), descriptors)
             .map_err(|_| self.condemn())?;
         let mut room = [0; MAX_MESSAGE];
-        match FromWorker::decode(self.receive(&control, &mut room)?) {
+        match FromWorker::decode(self.receive(control, &mut room)?) {
             Ok(FromWorker::Done) => Ok(true),
             Ok(FromWorker::Refused) => Ok(false),
             Ok(_) | Err(_) => Err(self.distrust("a control message that does not fit")),

@@ -86,6 +86,9 @@ fn waiting_has_an_end() {
     let late = one.receive(&mut [0; 4]).unwrap_err();
     assert_eq!(late.kind(), io::ErrorKind::WouldBlock);
     assert!(begin.elapsed() >= Duration::from_millis(45));
+    // Nobody reads at the other end.
+    let full = (0..10_000).find_map(|_| one.send(&[0; 1000]).err());
+    assert_eq!(full.unwrap().kind(), io::ErrorKind::WouldBlock);
 }
 
 #[test]

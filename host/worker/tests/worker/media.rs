@@ -1,10 +1,13 @@
 //! Media: in shared memory without a copy on this side, elsewhere through a copy; right in both.
 
-use keybearer_tee::{CallError, Media, SharedMemory, TeeError};
+use keybearer_tee::{CallError, Media, SharedMemory, Tee, TeeError};
 use keybearer_wire::Status;
 use keybearer_wire::limits::MAX_MEDIA;
+use rustix::process::Signal;
 
-use crate::support::{clear, connect, decrypt, eventually, proc, protected, ready, started};
+use crate::support::{
+    clear, connect, decrypt, eventually, proc, protected, ready, signal, started,
+};
 
 const LEN: usize = 200_000;
 
@@ -183,6 +186,49 @@ fn memory_of_one_connection_serves_another() {
     decrypt(&mut session, licensed, Media::InPlace(memory.bytes_mut())).unwrap();
     assert_eq!(memory.bytes(), clear(LEN));
     assert_eq!(media_mappings(tee.process_id()), before);
+}
+
+/// Pieces of one memory may be with several connections at once, also when the worker has yet to be
+/// told of it.
+#[test]
+fn one_memory_serves_many_connections_at_once() {
+    const CONNECTIONS: usize = 8;
+    let (_dir, tee) = started();
+    let mut memory = connect(&tee).shared_memory(CONNECTIONS * LEN).unwrap();
+    let memory = memory.as_mut().unwrap();
+    for seed in 60..63 {
+        let sessions: Vec<_> = (0..CONNECTIONS).map(|_| ready(&tee, seed)).collect();
+        let pieces = memory.bytes_mut().chunks_exact_mut(LEN);
+        let together = std::sync::Barrier::new(CONNECTIONS);
+        std::thread::scope(|scope| {
+            for ((mut session, licensed), piece) in sessions.into_iter().zip(pieces) {
+                let together = &together;
+                scope.spawn(move || {
+                    piece.copy_from_slice(&protected(LEN));
+                    together.wait();
+                    decrypt(&mut session, licensed, Media::InPlace(piece)).unwrap();
+                    assert!(piece == clear(LEN));
+                });
+            }
+        });
+        signal(tee.process_id(), Signal::KILL);
+        eventually("another worker", || tee.connect().is_ok());
+    }
+}
+
+/// Memory for media that lies elsewhere is not kept for ever once it was large.
+#[test]
+fn what_was_copied_through_is_let_go_when_it_was_large() {
+    let (_dir, tee) = started();
+    let (mut session, licensed) = ready(&tee, 39);
+    let before = media_mappings(tee.process_id());
+    let mut data = vec![0; 9 << 20];
+    decrypt(&mut session, licensed, Media::InPlace(&mut data)).unwrap();
+    eventually("it is let go", || {
+        media_mappings(tee.process_id()) == before
+    });
+    decrypt(&mut session, licensed, Media::InPlace(&mut data[..1000])).unwrap();
+    assert_eq!(media_mappings(tee.process_id()).len(), before.len() + 1);
 }
 
 #[test]
