@@ -307,6 +307,11 @@ fn values_beyond_their_named_limits_are_refused() {
         model: Text(&name),
     };
     assert_eq!(begin.encode(MAX_REQUEST), Err(CodecError::SizeCap));
+    let longest = BeginProvisioning {
+        model: Text(&name[1..]),
+        ..begin
+    };
+    assert!(longest.encode(MAX_REQUEST).is_ok());
 
     let many = List::<[u8; 16], MAX_KEY_IDS>(vec![KEY_ID; MAX_KEY_IDS + 1]);
     let forged =
