@@ -78,21 +78,25 @@ const BYTES: &[&[Subsample]] = &[
     &[(100, 65_541)],
 ];
 
-fn comes_out_clear(ground: &Ground<'_>, usage: &KeyUse, samples: &[&[Subsample]]) -> Verdict {
+/// Samples of each use come out clear, under a licence each, in one session.
+fn come_out_clear(ground: &Ground<'_>, uses: &[KeyUse], samples: &[&[Subsample]]) -> Verdict {
     let mut scene = ground.ready()?;
-    scene.acquire(license(1, vec![key(7, usage.clone())]))?;
-    let batch = Batch::new(secret(7), usage, samples);
-    hold(batch.protected != batch.clear, "nothing was protected")?;
-    let KeyUse {
-        scheme,
-        iv,
-        pattern,
-        ..
-    } = usage;
-    hold(
-        batch.comes_out_clear(&mut scene.at, scene.session)?,
-        format!("{scheme:?} with {iv:?} and {pattern:?} decrypts wrongly"),
-    )
+    for (id, usage) in (1..).zip(uses) {
+        scene.acquire(license(id, vec![key(7, usage.clone())]))?;
+        let batch = Batch::new(secret(7), usage, samples);
+        hold(batch.protected != batch.clear, "nothing was protected")?;
+        let KeyUse {
+            scheme,
+            iv,
+            pattern,
+            ..
+        } = usage;
+        hold(
+            batch.comes_out_clear(&mut scene.at, scene.session)?,
+            format!("{scheme:?} with {iv:?} and {pattern:?} decrypts wrongly"),
+        )?;
+    }
+    Ok(())
 }
 
 fn usage(scheme: Scheme, iv: IvKind, pattern: Option<(u8, u8)>) -> KeyUse {
@@ -105,35 +109,31 @@ fn usage(scheme: Scheme, iv: IvKind, pattern: Option<(u8, u8)>) -> KeyUse {
 }
 
 fn cenc(ground: &Ground<'_>) -> Verdict {
-    for iv in [IvKind::PerSample8, IvKind::PerSample16] {
-        comes_out_clear(ground, &usage(Scheme::Cenc, iv, None), BYTES)?;
-        comes_out_clear(ground, &usage(Scheme::Cenc, iv, None), BLOCKS)?;
-    }
-    Ok(())
+    let uses = [IvKind::PerSample8, IvKind::PerSample16].map(|iv| usage(Scheme::Cenc, iv, None));
+    come_out_clear(ground, &uses, BYTES)?;
+    come_out_clear(ground, &uses, BLOCKS)
 }
 
 fn cens(ground: &Ground<'_>) -> Verdict {
-    for iv in [IvKind::PerSample8, IvKind::PerSample16] {
-        for pattern in [(1, 9), (5, 5)] {
-            comes_out_clear(ground, &usage(Scheme::Cens, iv, Some(pattern)), BLOCKS)?;
-        }
-    }
-    Ok(())
+    let uses = [
+        usage(Scheme::Cens, IvKind::PerSample8, Some((1, 9))),
+        usage(Scheme::Cens, IvKind::PerSample8, Some((5, 5))),
+        usage(Scheme::Cens, IvKind::PerSample16, Some((1, 9))),
+        usage(Scheme::Cens, IvKind::PerSample16, Some((5, 5))),
+    ];
+    come_out_clear(ground, &uses, BLOCKS)
 }
 
 fn cbc1(ground: &Ground<'_>) -> Verdict {
-    comes_out_clear(
-        ground,
-        &usage(Scheme::Cbc1, IvKind::PerSample16, None),
-        BLOCKS,
-    )
+    let uses = [usage(Scheme::Cbc1, IvKind::PerSample16, None)];
+    come_out_clear(ground, &uses, BLOCKS)
 }
 
 fn cbcs(ground: &Ground<'_>) -> Verdict {
+    let patterns = [Some((1, 9)), Some((5, 5)), Some((10, 0)), None];
     for iv in [IvKind::Constant8, IvKind::Constant16] {
-        for pattern in [Some((1, 9)), Some((5, 5)), Some((10, 0)), None] {
-            comes_out_clear(ground, &usage(Scheme::Cbcs, iv, pattern), BLOCKS)?;
-        }
+        let uses = patterns.map(|pattern| usage(Scheme::Cbcs, iv, pattern));
+        come_out_clear(ground, &uses, BLOCKS)?;
     }
     Ok(())
 }
