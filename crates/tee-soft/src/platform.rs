@@ -1,7 +1,7 @@
 //! What the core asks of a platform, on this operating system: random numbers, time, storage and the
 //! panel that the application declares. For the worker, and for the core in the application's process.
 //!
-//! After [`core`] has returned, nothing here opens a file: the state directory's one file stays open,
+//! After [`core()`] has returned, nothing here opens a file: the state directory's one file stays open,
 //! so that a worker can close its sandbox behind it.
 
 mod clock;
