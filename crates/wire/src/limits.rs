@@ -78,3 +78,6 @@ pub const MAX_SERVICE_MESSAGE: usize = 64 * 1024;
 pub const MAX_CAPABILITIES: usize = 1024;
 /// Trust anchors that one device holds identities under.
 pub const MAX_ANCHORS: usize = 8;
+
+#[cfg(test)]
+mod tests;

@@ -320,6 +320,9 @@ fn values_beyond_their_named_limits_are_refused() {
         keybearer_cbor::encode(MAX_REQUEST, |e| crate::field::Field::write(&many, e)),
         Err(CodecError::SizeCap)
     );
+    let full = List::<[u8; 16], MAX_KEY_IDS>(vec![KEY_ID; MAX_KEY_IDS]);
+    let written = keybearer_cbor::encode(MAX_REQUEST, |e| crate::field::Field::write(&full, e));
+    assert!(written.is_ok());
     let read = keybearer_cbor::decode(&forged.unwrap(), MAX_REQUEST, |d| {
         <List<[u8; 16], MAX_KEY_IDS> as crate::field::Field<'_>>::read(d)
     });
