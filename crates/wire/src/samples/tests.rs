@@ -37,6 +37,7 @@ fn a_table_reads_as_it_was_built() {
         },
     ];
     builder.push(&[7; 8], 0x0102_0367, two.into_iter()).unwrap();
+    assert!(!builder.is_empty());
     builder.push(&[9; 16], 33, [].into_iter()).unwrap();
     builder.push(&[], 40, two[..1].iter().copied()).unwrap();
     assert_eq!(
@@ -214,4 +215,18 @@ fn a_full_builder_refuses_and_stays_as_it_was() {
     assert_eq!(builder.samples(), before.samples());
     assert_eq!(builder.subsamples(), before.subsamples());
     assert_eq!(builder.total_size(), before.total_size());
+}
+
+#[test]
+fn a_table_is_built_as_large_as_one_may_be() {
+    let entry = SubsampleEntry {
+        clear: 1,
+        protected: 0,
+    };
+    let all = core::iter::repeat_n(entry, MAX_SUBSAMPLES);
+    let mut builder = SampleTableBuilder::default();
+    let size = u32::try_from(MAX_SUBSAMPLES).unwrap();
+    builder.push(&[7; 8], size, all).unwrap();
+    let one = [entry].into_iter();
+    assert_eq!(builder.push(&[7; 8], 1, one), Err(Status::LimitExceeded));
 }
