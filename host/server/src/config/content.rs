@@ -3,8 +3,10 @@
 //! One form for the configuration file, the admin interface and the store.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use keybearer_license::{HardwareModel, MAX_KEYS};
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::key::KeySpec;
@@ -43,8 +45,36 @@ pub struct ContentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewal: Option<RenewalSpec>,
     /// Its keys, one a track type and quality.
-    #[serde(alias = "key")]
+    #[serde(alias = "key", deserialize_with = "key_list")]
     pub keys: Vec<KeySpec>,
+}
+
+/// Reads the list of keys. A text in its place may be a key, so no error repeats it.
+fn key_list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<KeySpec>, D::Error> {
+    struct List;
+
+    impl<'de> Visitor<'de> for List {
+        type Value = Vec<KeySpec>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of keys, each with its kid")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
+            let mut keys = Vec::new();
+            while let Some(key) = from.next_element()? {
+                keys.push(key);
+            }
+            Ok(keys)
+        }
+
+        fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
+            Err(E::invalid_type(de::Unexpected::Other("a text"), &self))
+        }
+    }
+
+    // Asked for a sequence, a parser would refuse a text itself and quote it.
+    from.deserialize_any(List)
 }
 
 fn default_tenant() -> String {
@@ -135,3 +165,6 @@ pub(crate) mod models {
         Ok(models.into_iter().map(|model| model.0).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;
