@@ -167,6 +167,15 @@ pub struct Place {
     pub len: u64,
 }
 
+impl Place {
+    /// What stands where no place is named.
+    const NONE: Self = Self {
+        region: 0,
+        offset: 0,
+        len: 0,
+    };
+}
+
 /// One command, on a connection's socket; its request lies at the beginning of the connection's
 /// memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -354,12 +363,7 @@ impl Call {
         out.u64(self.sequence);
         out.u32(self.command);
         out.u32(self.request);
-        let nowhere = Place {
-            region: 0,
-            offset: 0,
-            len: 0,
-        };
-        let (input, output) = self.media.unwrap_or((nowhere, nowhere));
+        let (input, output) = self.media.unwrap_or((Place::NONE, Place::NONE));
         for place in [input, output] {
             out.u64(place.region);
             out.u64(place.offset);
@@ -395,6 +399,10 @@ impl Call {
             })
         };
         let places = (place()?, place()?);
+        // A call without media names no place, so that each call has one form.
+        if !with_media && places != (Place::NONE, Place::NONE) {
+            return Err(Malformed);
+        }
         let call = Self {
             sequence,
             command,

@@ -180,3 +180,16 @@ fn texts_and_paths_have_an_end() {
     start.push(b'/');
     assert_eq!(FromHost::decode(&start), Err(Malformed));
 }
+
+/// Found by fuzzing: places that nobody reads were a second form of the same call.
+#[test]
+fn a_call_without_media_names_no_place() {
+    let mut call = Call {
+        media: None,
+        ..CALL
+    }
+    .encode();
+    assert!(Call::decode(&call).is_ok());
+    *call.last_mut().unwrap() = 1;
+    assert_eq!(Call::decode(&call), Err(Malformed));
+}
