@@ -13,6 +13,10 @@ use std::path::PathBuf;
 
 use keybearer_wire::limits::{MAX_REQUEST, MAX_RESPONSE};
 
+mod bytes;
+
+use bytes::{Reader, Writer};
+
 /// Version of this channel. A worker of another version is refused by name.
 pub const VERSION: u32 = 1;
 
@@ -443,58 +447,6 @@ impl Answer {
             sequence: from.u64()?,
         };
         from.end(answer)
-    }
-}
-
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn u16(&mut self, number: u16) {
-        self.0.extend_from_slice(&number.to_le_bytes());
-    }
-    fn u32(&mut self, number: u32) {
-        self.0.extend_from_slice(&number.to_le_bytes());
-    }
-    fn u64(&mut self, number: u64) {
-        self.0.extend_from_slice(&number.to_le_bytes());
-    }
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or(Malformed)?;
-        self.0 = rest;
-        Ok(taken)
-    }
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        self.take(N)?.try_into().map_err(|_| Malformed)
-    }
-    fn u16(&mut self) -> Result<u16, Malformed> {
-        Ok(u16::from_le_bytes(self.array()?))
-    }
-    fn u32(&mut self) -> Result<u32, Malformed> {
-        Ok(u32::from_le_bytes(self.array()?))
-    }
-    fn u64(&mut self) -> Result<u64, Malformed> {
-        Ok(u64::from_le_bytes(self.array()?))
-    }
-    fn rest(&mut self, cap: usize) -> Result<Vec<u8>, Malformed> {
-        if self.0.len() > cap {
-            return Err(Malformed);
-        }
-        Ok(std::mem::take(&mut self.0).to_vec())
-    }
-    fn text(&mut self, cap: usize) -> Result<String, Malformed> {
-        String::from_utf8(self.rest(cap)?).map_err(|_| Malformed)
-    }
-    fn end<T>(self, message: T) -> Result<T, Malformed> {
-        if self.0.is_empty() {
-            Ok(message)
-        } else {
-            Err(Malformed)
-        }
     }
 }
 

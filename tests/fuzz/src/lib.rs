@@ -13,7 +13,7 @@ mod golden;
 pub mod mutation;
 mod provider;
 mod reference;
-mod target;
+mod targets;
 mod verdict;
 mod world;
 
@@ -54,12 +54,12 @@ macro_rules! targets {
         /// Every target.
         pub const TARGETS: &[Target] = &[$(Target {
             name: stringify!($name),
-            run: target::$name::run,
-            seeds: target::$name::seeds,
+            run: targets::$name::run,
+            seeds: targets::$name::seeds,
             variations: $variations,
         }),*];
 
-        $(pub use target::$name::run as $name;)*
+        $(pub use targets::$name::run as $name;)*
     };
 }
 

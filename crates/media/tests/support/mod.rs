@@ -10,6 +10,12 @@ use keybearer_media::{
     clear_init,
 };
 
+mod apart;
+mod file;
+
+use apart::take_apart;
+use file::lay_out;
+
 /// Content keys by key id.
 pub(crate) type Keys = HashMap<KeyId, ContentKey>;
 
@@ -131,51 +137,6 @@ struct Track {
     samples: Vec<Sample>,
     /// Of each sample entry.
     protections: Vec<Option<Protection>>,
-}
-
-/// Takes a fragmented file apart.
-fn take_apart(name: &str, keys: &Keys) -> (Vec<u8>, Vec<Track>) {
-    let file = load(name);
-    let mut reader = MediaReader::open(file.as_slice()).unwrap();
-    let init = reader.init().to_vec();
-    let entries = |track: &keybearer_media::Track| {
-        track.entries.iter().map(|entry| entry.protection).collect()
-    };
-    let tracks = reader.presentation().tracks.iter();
-    let mut tracks: Vec<Track> = tracks
-        .map(|track| Track {
-            samples: Vec::new(),
-            protections: entries(track),
-        })
-        .collect();
-    while let Some(part) = reader.next_part().unwrap() {
-        let Part::Fragment(fragment) = part else {
-            continue;
-        };
-        let (of_tracks, media) = fragment.split();
-        let protected = media.to_vec();
-        for of_track in of_tracks {
-            for batch in of_track.batches(BatchLimit::UNLIMITED) {
-                decrypt_batch(&batch, media, keys);
-                let track = &mut tracks[of_track.track];
-                track
-                    .samples
-                    .extend(batch.samples().iter().map(|sample| Sample {
-                        data: protected[sample.range()].to_vec(),
-                        clear: media[sample.range()].to_vec(),
-                        duration: sample.duration,
-                        entry: of_track.entry,
-                        protection: batch.protection().copied(),
-                        iv: match batch.protection().map(|protection| protection.iv) {
-                            Some(IvSource::PerSample { .. }) => sample.iv.as_slice().to_vec(),
-                            _ => Vec::new(),
-                        },
-                        subsamples: batch.subsamples(sample).to_vec(),
-                    }));
-            }
-        }
-    }
-    (init, tracks)
 }
 
 pub(crate) fn bx(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
@@ -536,104 +497,4 @@ pub(crate) fn make(name: &str, keys: &Keys, options: &Options) -> Made {
         moov,
         no_information,
     }
-}
-
-type LaidOut = (Vec<u8>, Vec<(usize, Vec<u8>)>, Range<usize>);
-
-fn lay_out(maker: &mut Maker<'_>, ftyp: &[u8], moov: &[u8]) -> LaidOut {
-    let options = maker.options;
-    let mut file = ftyp.to_vec();
-    let mut moov_at = 0..0;
-    let place_moov = |file: &mut Vec<u8>, moov_at: &mut Range<usize>| {
-        *moov_at = file.len()..file.len() + moov.len();
-        file.extend(moov);
-    };
-    if !options.moov_last {
-        place_moov(&mut file, &mut moov_at);
-    }
-    file.extend(bx(b"uuid", &[&[7; 16], b"of another house"]));
-    let information: Vec<Vec<Vec<u8>>> = (0..maker.tracks.len())
-        .map(|track| maker.all_information(track))
-        .collect();
-    let rounds = maker.chunks.iter().map(Vec::len).max().unwrap();
-    let mut order: Vec<(usize, usize)> = (0..rounds)
-        .flat_map(|round| (0..maker.chunks.len()).map(move |track| (track, round)))
-        .filter(|(track, round)| *round < maker.chunks[*track].len())
-        .collect();
-    if options.reverse_chunks {
-        order.reverse();
-    }
-    let (first, second) = order.split_at(if options.two_mdats {
-        order.len() / 2
-    } else {
-        0
-    });
-    let mut samples = Vec::new();
-    for (half, list) in [first, second].into_iter().enumerate() {
-        if half == 0 && !options.two_mdats {
-            continue;
-        }
-        let start = file.len();
-        let header = if options.wide_boxes { 16 } else { 8 };
-        file.extend(vec![0; header]);
-        let pointed = matches!(options.auxiliary, Auxiliary::PointedInMdat { .. });
-        let each = options.auxiliary == Auxiliary::PointedInMdat { each_chunk: true };
-        if pointed && !each && start < file.len() && (half == 1 || options.two_mdats) {
-            for (track, found) in information.iter().enumerate() {
-                if half == 0 || !options.two_mdats {
-                    maker.chunks[track][0].information_at = file.len();
-                    file.extend(found.concat());
-                }
-            }
-        }
-        for (track, round) in list {
-            let chunk = &mut maker.chunks[*track][*round];
-            if each {
-                chunk.information_at = file.len();
-                file.extend(information[*track][chunk.samples.clone()].concat());
-            }
-            if options.gaps {
-                file.extend([0xee; 77]);
-            }
-            chunk.at = file.len();
-            for sample in &maker.tracks[*track].samples[chunk.samples.clone()] {
-                samples.push((file.len(), sample.clear.clone()));
-                file.extend(if options.clear {
-                    &sample.clear
-                } else {
-                    &sample.data
-                });
-            }
-        }
-        let size = file.len() - start;
-        let head = match (options.wide_boxes, options.open_end) {
-            (_, true) => [&[0; 4][..], b"mdat"].concat(),
-            (true, _) => [&[0, 0, 0, 1][..], b"mdat", &(size as u64).to_be_bytes()].concat(),
-            _ => [&(size as u32).to_be_bytes()[..], b"mdat"].concat(),
-        };
-        file[start..start + head.len()].copy_from_slice(&head);
-        if options.moov_last && half == usize::from(!options.two_mdats) {
-            place_moov(&mut file, &mut moov_at);
-        }
-    }
-    if !options.open_end {
-        file.extend(bx(b"free", &[b"the end"]));
-    }
-    // Where the information in `moov` is.
-    let mut from = 0;
-    for mark in &mut maker.marks {
-        let wanted: &[u8] = match options.auxiliary {
-            Auxiliary::SencInStbl => b"senc",
-            _ => MARK,
-        };
-        let found = moov[from..]
-            .windows(wanted.len())
-            .position(|bytes| bytes == wanted);
-        if let Some(found) = found {
-            from += found + wanted.len();
-            let behind = if wanted == b"senc" { 8 } else { 0 };
-            *mark = moov_at.start + from + behind;
-        }
-    }
-    (file, samples, moov_at)
 }

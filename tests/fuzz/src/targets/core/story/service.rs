@@ -12,7 +12,7 @@ use keybearer_wire::field::{Blob, Text};
 
 use super::{ANCHORS, OPERATORS, Story, byte};
 use crate::provider::Toy;
-use crate::target::core::platform::Variant;
+use crate::targets::core::platform::Variant;
 use crate::verdict::Verdict;
 use crate::world::NOW;
 
@@ -149,7 +149,7 @@ impl Story<'_> {
 }
 
 /// Why a step of the story came to nothing.
-pub(in crate::target::core) enum Failed {
+pub(in crate::targets::core) enum Failed {
     /// The core refused, as it may.
     Refused,
     /// A claim was falsified.

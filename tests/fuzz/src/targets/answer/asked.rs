@@ -15,7 +15,7 @@ use keybearer_rules::Level;
 use super::{Found, Kind};
 use crate::golden::{self, claim_of, vector};
 use crate::provider::{Forge, Part};
-use crate::target::request;
+use crate::targets::request;
 use crate::world::{NOW, NamedRng, World};
 
 /// A question as both sides keep it.

@@ -10,8 +10,8 @@ use keybearer_wire::{Body, Command, body, decode_response};
 
 use super::{ANCHORS, Asked, OPERATORS, Story, byte};
 use crate::provider::Toy;
-use crate::target::core::grants::{self, Grant};
-use crate::target::core::media;
+use crate::targets::core::grants::{self, Grant};
+use crate::targets::core::media;
 use crate::verdict::Verdict;
 
 impl Story<'_> {
