@@ -278,7 +278,7 @@ fn bare() -> Figure {
     const REPEATS: u32 = 200;
     /// Sizes of a request and an answer, about.
     const MESSAGE: usize = 1_500;
-    let (ring, soft) = (RingCrypto::default(), SoftCrypto);
+    let (ring, soft) = (RingCrypto, SoftCrypto);
     let mut rng = SystemRng::new();
     let (agreement, agreement_public) = soft.generate(&mut rng).expect("random numbers are there");
     let (signing, signing_public) = soft.generate(&mut rng).expect("random numbers are there");
