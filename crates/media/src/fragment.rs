@@ -21,9 +21,15 @@ pub struct Fragment {
     /// Payload of `mdat` in `media`.
     pub(crate) payload: Range<usize>,
     pub(crate) offset: u64,
+    tables: Tables,
+}
+
+/// What a `moof` says.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
     sequence: u32,
-    tracks: Vec<TrackFragment>,
-    pssh: Vec<Pssh>,
+    pub(crate) tracks: Vec<TrackFragment>,
+    pub(crate) pssh: Vec<Pssh>,
 }
 
 impl Fragment {
@@ -42,19 +48,19 @@ impl Fragment {
     /// `sequence_number`; 0 for a piece of a progressive file.
     #[must_use]
     pub fn sequence_number(&self) -> u32 {
-        self.sequence
+        self.tables.sequence
     }
 
     /// The `pssh` boxes in its `moof`.
     #[must_use]
     pub fn pssh(&self) -> &[Pssh] {
-        &self.pssh
+        &self.tables.pssh
     }
 
     /// Its track fragments, in file order. A track may have several.
     #[must_use]
     pub fn tracks(&self) -> &[TrackFragment] {
-        &self.tracks
+        &self.tables.tracks
     }
 
     /// The media data, in which [`Sample::range`](crate::Sample::range) counts.
@@ -66,7 +72,7 @@ impl Fragment {
     /// Sample tables and media data side by side, so that samples can be decrypted in place.
     #[must_use]
     pub fn split(&mut self) -> (&[TrackFragment], &mut [u8]) {
-        (&self.tracks, self.media.bytes_mut())
+        (&self.tables.tracks, self.media.bytes_mut())
     }
 
     /// Becomes a piece of a progressive file, whose bytes are still to come.
@@ -75,22 +81,33 @@ impl Fragment {
         self.media.clear();
         self.payload = 0..0;
         self.offset = offset;
-        self.sequence = 0;
-        self.tracks = tracks;
-        self.pssh.clear();
+        self.tables = Tables {
+            tracks,
+            ..Tables::default()
+        };
     }
 
     /// Reads the tables, once moof, media, payload and offset are set.
     pub(crate) fn index(&mut self, presentation: &Presentation) -> Result<(), MediaError> {
-        self.tracks.clear();
-        self.pssh.clear();
-        let moof = Mp4Box::whole(&self.moof, self.offset)?;
+        self.tables = Tables::default();
         let place = FragmentBytes {
             moof: &self.moof,
             media: self.media.bytes(),
             payload: self.payload.clone(),
             offset: self.offset,
         };
+        self.tables = Tables::read(presentation, place)?;
+        Ok(())
+    }
+}
+
+impl Tables {
+    pub(crate) fn read(
+        presentation: &Presentation,
+        place: FragmentBytes<'_>,
+    ) -> Result<Self, MediaError> {
+        let mut tables = Self::default();
+        let moof = Mp4Box::whole(place.moof, place.offset)?;
         let mut layout = Layout::new(presentation, place);
         let mut sequence = None;
         for child in moof.children() {
@@ -98,16 +115,17 @@ impl Fragment {
             match child.kind {
                 FourCc::MFHD => once(&mut sequence, child)?,
                 FourCc::TRAF => {
-                    self.tracks.push(layout.track_fragment(&child)?);
-                    let (found, limit) = (self.tracks.len(), MAX_TRACK_FRAGMENTS);
+                    tables.tracks.push(layout.track_fragment(&child)?);
+                    let (found, limit) = (tables.tracks.len(), MAX_TRACK_FRAGMENTS);
                     limits::within(found, limit, "number in one box", child.kind, child.offset)?;
                 }
-                FourCc::PSSH => Pssh::parse_into(&mut self.pssh, &child)?,
+                FourCc::PSSH => Pssh::parse_into(&mut tables.pssh, &child)?,
                 _ => {}
             }
         }
-        self.sequence = sequence_number(&sequence.ok_or_else(|| moof.missing(FourCc::MFHD))?)?;
-        layout.refuse_overlap()
+        tables.sequence = sequence_number(&sequence.ok_or_else(|| moof.missing(FourCc::MFHD))?)?;
+        layout.refuse_overlap()?;
+        Ok(tables)
     }
 }
 

@@ -74,6 +74,7 @@ mod rewrite;
 mod run;
 mod sample;
 mod sample_entry;
+mod segment;
 mod tables;
 #[cfg(test)]
 mod testing;
@@ -94,4 +95,5 @@ pub use pssh::Pssh;
 pub use reader::{MediaReader, Part};
 pub use sample::{Batch, BatchLimit, Batches, Sample, TrackFragment};
 pub use sample_entry::{PictureSize, SampleEntry};
+pub use segment::{FragmentInPlace, Segment};
 pub use tree::{BoxNode, BoxTree, Detail};

@@ -1,6 +1,6 @@
 //! One fragment in memory, as a player has it: decrypted by one library call.
 //!
-//! Ours is the file reader and the cipher, without a trusted side between them: the same as the peers
+//! Ours is the reader of segments and the cipher, without a trusted side between them: the same as the peers
 //! do. What the trusted side adds is in the benchmark `worker`.
 
 #![forbid(unsafe_code)]
@@ -13,7 +13,7 @@ use keybearer_bench::material::{KEY, KID, Material, Segments, Track};
 use keybearer_bench::report::Report;
 use keybearer_bench::rounds::{Contender, Figure, ratio, take_turns, thread_time};
 use keybearer_cenc::{ContentKey, SampleProtection};
-use keybearer_media::{BatchLimit, MediaReader, Part, Presentation};
+use keybearer_media::{BatchLimit, FragmentInPlace, Presentation, Segment};
 use mp4decrypt::Ap4CencDecryptingProcessor;
 use vsd_mp4::decrypt::CencDecrypter;
 
@@ -77,24 +77,21 @@ fn keybearer(segments: &Segments) -> impl FnMut() -> Duration + '_ {
     let presentation = Presentation::parse(&segments.init).expect("the material is well formed");
     let key = ContentKey::new(&key());
     move || {
-        each(segments, |fragment| {
+        each(segments, |mut fragment| {
             let before = thread_time();
-            let mut reader = MediaReader::resume(&fragment[..], presentation.clone());
-            while let Some(part) = reader.next_part().expect("the material is well formed") {
-                let Part::Fragment(fragment) = part else {
-                    continue;
-                };
-                decrypt(&key, fragment);
+            for fragment in Segment::new(&presentation, &mut fragment) {
+                decrypt(&key, &mut fragment.expect("the material is well formed"));
             }
+            black_box(&mut fragment);
             thread_time().saturating_sub(before)
         })
     }
 }
 
-fn decrypt(key: &ContentKey, fragment: &mut keybearer_media::Fragment) {
+fn decrypt(key: &ContentKey, fragment: &mut FragmentInPlace<'_>) {
     let (tracks, media) = fragment.split();
     for track in tracks {
-        for batch in track.batches(BatchLimit::default()) {
+        for batch in track.batches(BatchLimit::UNLIMITED) {
             let Some(of) = batch.protection() else {
                 continue;
             };
@@ -111,7 +108,6 @@ fn decrypt(key: &ContentKey, fragment: &mut keybearer_media::Fragment) {
             }
         }
     }
-    black_box(media);
 }
 
 fn vsd_mp4(segments: &Segments) -> impl FnMut() -> Duration + '_ {
