@@ -214,14 +214,14 @@ fn nal_unit(unit: &[u8]) -> Result<(), Flaw> {
         .iter()
         .rposition(|byte| *byte != 0)
         .map_or(0, |last| last + 1);
-    for window in unit[..end].windows(3) {
-        if let [0, 0, third @ 0..=2] = window {
-            return Err(Flaw::StartCode(*third));
-        }
-    }
-    for window in unit[..end].windows(4) {
-        if matches!(window, [0, 0, 3, next] if *next > 3) {
-            return Err(Flaw::StartCode(3));
+    let mut rest = &unit[..end];
+    // Zeros are rare, so that finding the next one fast is nearly all of the work.
+    while let Some(zero) = memchr::memchr(0, rest) {
+        rest = &rest[zero..];
+        match rest {
+            [0, 0, third @ 0..=2, ..] => return Err(Flaw::StartCode(*third)),
+            [0, 0, 3, next, ..] if *next > 3 => return Err(Flaw::StartCode(3)),
+            _ => rest = &rest[1..],
         }
     }
     Ok(())

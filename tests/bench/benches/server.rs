@@ -115,7 +115,7 @@ fn ask(url: &str, requests: &[Vec<u8>]) {
     for request in requests {
         let head = format!(
             "POST /v1/license HTTP/1.1\r\nHost: {address}\r\n\
-             Content-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
+             Content-Type: application/cose\r\nContent-Length: {}\r\n\r\n",
             request.len()
         );
         stream
