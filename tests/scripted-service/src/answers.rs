@@ -1,13 +1,13 @@
 //! What the service says, right and wrong.
 
-use keybearer_crypto::{PrivateKeys, Secret};
+use keybearer_crypto::{PrivateKeys, Rng, Secret};
 use keybearer_crypto_soft::SoftCrypto;
 use keybearer_license::{
-    AnswerHead, CertificateChain, Denial, DenialReason, DeviceClaims, License, OpenedLicense,
-    OpenedProvision, RevocationList, RevokedSerials, Serial, ServiceIdentity, ServiceInfo,
-    ServiceKeys, TimeView, Trust, UnixTime, Validity, issue_device, make_challenge,
-    open_license_request, open_provision_request, open_time_request, seal_denial, seal_license,
-    seal_provision_answer, seal_service_info, seal_time_answer, sign_revocation_list,
+    AnswerHead, CertificateChain, Denial, DenialReason, DeviceClaims, Exchange, License,
+    LicenseError, OpenedLicense, OpenedProvision, RevocationList, RevokedSerials, Serial,
+    ServiceIdentity, ServiceInfo, ServiceKeys, TimeView, Trust, UnixTime, Validity, issue_device,
+    make_challenge, open_license_request, open_provision_request, open_time_request, seal_denial,
+    seal_license, seal_provision_answer, seal_service_info, seal_time_answer, sign_revocation_list,
 };
 use keybearer_rules::Level;
 
@@ -20,6 +20,43 @@ impl Service {
             server_time: now,
             next_challenge: make_challenge(&SoftCrypto, &mut self.rng, &self.mac, now).unwrap(),
         }
+    }
+
+    /// An answer over this service's key and chain, at its time and with a fresh challenge.
+    fn answer(
+        &mut self,
+        seal: impl FnOnce(
+            &mut dyn Rng,
+            &mut ServiceIdentity<'_>,
+            &AnswerHead,
+        ) -> Result<Vec<u8>, LicenseError>,
+    ) -> Vec<u8> {
+        let head = self.head();
+        let mut identity = ServiceIdentity {
+            signer: &mut self.signer,
+            chain: &self.chain,
+        };
+        seal(&mut self.rng, &mut identity, &head).unwrap()
+    }
+
+    fn denial(&mut self, exchange: &Exchange, denial: &Denial) -> Vec<u8> {
+        self.answer(|rng, identity, head| {
+            seal_denial(&SoftCrypto, rng, identity, exchange, head, denial)
+        })
+    }
+
+    fn grant(&mut self, exchange: &Exchange, license: &License) -> Vec<u8> {
+        self.answer(|rng, identity, head| {
+            seal_license(&SoftCrypto, rng, identity, exchange, head, license)
+        })
+    }
+
+    /// Answers as long as the service's first certificate is the one that counts.
+    fn sealed_before(&mut self, answer: impl FnOnce(&mut Self) -> Vec<u8>) -> Vec<u8> {
+        let now = core::mem::replace(&mut self.digest, self.first.unwrap());
+        let answer = answer(self);
+        self.digest = now;
+        answer
     }
 
     /// A service info with a fresh challenge.
@@ -49,6 +86,18 @@ impl Service {
         }
     }
 
+    /// What this service measures devices by.
+    fn trusting<T>(&self, open: impl FnOnce(&Trust<'_>) -> T) -> T {
+        let root = SoftCrypto.public_key(&self.root).unwrap();
+        let revoked = RevokedSerials::none();
+        let time = TimeView::exactly(UnixTime(self.now));
+        open(&Trust {
+            anchor: &root,
+            time,
+            revoked: &revoked,
+        })
+    }
+
     /// Certifies whoever asks.
     pub fn certify(&mut self, request: &[u8]) -> Vec<u8> {
         self.certify_as(request, |_| ())
@@ -76,20 +125,9 @@ impl Service {
             leaf,
             issuers: Vec::new(),
         };
-        let head = self.head();
-        let mut identity = ServiceIdentity {
-            signer: &mut self.signer,
-            chain: &self.chain,
-        };
-        seal_provision_answer(
-            &SoftCrypto,
-            &mut self.rng,
-            &mut identity,
-            &opened,
-            &head,
-            &chain,
-        )
-        .unwrap()
+        self.answer(|rng, identity, head| {
+            seal_provision_answer(&SoftCrypto, rng, identity, &opened, head, &chain)
+        })
     }
 
     /// Certifies with a device certificate that another authority issued.
@@ -126,29 +164,13 @@ impl Service {
 
     /// Certifies a request that was sealed to this service's first certificate.
     pub fn certify_sealed_before(&mut self, request: &[u8]) -> Vec<u8> {
-        let now = core::mem::replace(&mut self.digest, self.first.unwrap());
-        let answer = self.certify(request);
-        self.digest = now;
-        answer
+        self.sealed_before(|service| service.certify(request))
     }
 
     /// Denies a provision request.
     pub fn refuse_provisioning(&mut self, request: &[u8], denial: &Denial) -> Vec<u8> {
         let opened = open_provision_request(&SoftCrypto, &self.keys(), request).unwrap();
-        let head = self.head();
-        let mut identity = ServiceIdentity {
-            signer: &mut self.signer,
-            chain: &self.chain,
-        };
-        seal_denial(
-            &SoftCrypto,
-            &mut self.rng,
-            &mut identity,
-            &opened.exchange,
-            &head,
-            denial,
-        )
-        .unwrap()
+        self.denial(&opened.exchange, denial)
     }
 
     /// What a provision request says.
@@ -158,34 +180,15 @@ impl Service {
 
     /// What a licence request says.
     pub fn read(&self, request: &[u8]) -> OpenedLicense {
-        let root = SoftCrypto.public_key(&self.root).unwrap();
-        let revoked = RevokedSerials::none();
-        let time = TimeView::exactly(UnixTime(self.now));
-        let trust = Trust {
-            anchor: &root,
-            time,
-            revoked: &revoked,
-        };
-        open_license_request(&SoftCrypto, &self.keys(), &trust, request).unwrap()
+        self.trusting(|trust| {
+            open_license_request(&SoftCrypto, &self.keys(), trust, request).unwrap()
+        })
     }
 
     /// Grants `license` to a licence request.
     pub fn license(&mut self, request: &[u8], license: License) -> Vec<u8> {
         let opened = self.read(request);
-        let head = self.head();
-        let mut identity = ServiceIdentity {
-            signer: &mut self.signer,
-            chain: &self.chain,
-        };
-        seal_license(
-            &SoftCrypto,
-            &mut self.rng,
-            &mut identity,
-            &opened.exchange,
-            &head,
-            &license,
-        )
-        .unwrap()
+        self.grant(&opened.exchange, &license)
     }
 
     /// A licence for a request to this service, signed by `other`.
@@ -196,20 +199,7 @@ impl Service {
         license: &License,
     ) -> Vec<u8> {
         let opened = self.read(request);
-        let head = other.head();
-        let mut identity = ServiceIdentity {
-            signer: &mut other.signer,
-            chain: &other.chain,
-        };
-        seal_license(
-            &SoftCrypto,
-            &mut other.rng,
-            &mut identity,
-            &opened.exchange,
-            &head,
-            license,
-        )
-        .unwrap()
+        other.grant(&opened.exchange, license)
     }
 
     /// Denies a licence request; level High would suffice, it says.
@@ -217,73 +207,34 @@ impl Service {
         let opened = self.read(request);
         let mut denial = Denial::new(reason);
         denial.level_needed = Some(Level::High);
-        let head = self.head();
-        let mut identity = ServiceIdentity {
-            signer: &mut self.signer,
-            chain: &self.chain,
-        };
-        seal_denial(
-            &SoftCrypto,
-            &mut self.rng,
-            &mut identity,
-            &opened.exchange,
-            &head,
-            &denial,
-        )
-        .unwrap()
+        self.denial(&opened.exchange, &denial)
     }
 
-    fn read_time(&self, request: &[u8]) -> keybearer_license::Exchange {
-        let root = SoftCrypto.public_key(&self.root).unwrap();
-        let revoked = RevokedSerials::none();
-        let time = TimeView::exactly(UnixTime(self.now));
-        let trust = Trust {
-            anchor: &root,
-            time,
-            revoked: &revoked,
-        };
-        open_time_request(&SoftCrypto, &self.keys(), &trust, request)
-            .unwrap()
-            .exchange
+    fn read_time(&self, request: &[u8]) -> Exchange {
+        self.trusting(|trust| {
+            open_time_request(&SoftCrypto, &self.keys(), trust, request)
+                .unwrap()
+                .exchange
+        })
     }
 
     /// Answers a time request.
     pub fn time(&mut self, request: &[u8]) -> Vec<u8> {
         let exchange = self.read_time(request);
-        let head = self.head();
-        let mut identity = ServiceIdentity {
-            signer: &mut self.signer,
-            chain: &self.chain,
-        };
-        seal_time_answer(&SoftCrypto, &mut self.rng, &mut identity, &exchange, &head).unwrap()
+        self.answer(|rng, identity, head| {
+            seal_time_answer(&SoftCrypto, rng, identity, &exchange, head)
+        })
     }
 
     /// A time answer to a request that was sealed to this service's first certificate.
     pub fn time_sealed_before(&mut self, request: &[u8]) -> Vec<u8> {
-        let now = core::mem::replace(&mut self.digest, self.first.unwrap());
-        let answer = self.time(request);
-        self.digest = now;
-        answer
+        self.sealed_before(|service| service.time(request))
     }
 
     /// Denies a time request.
     pub fn deny_time(&mut self, request: &[u8]) -> Vec<u8> {
         let exchange = self.read_time(request);
-        let head = self.head();
-        let denial = Denial::new(DenialReason::Overloaded);
-        let mut identity = ServiceIdentity {
-            signer: &mut self.signer,
-            chain: &self.chain,
-        };
-        seal_denial(
-            &SoftCrypto,
-            &mut self.rng,
-            &mut identity,
-            &exchange,
-            &head,
-            &denial,
-        )
-        .unwrap()
+        self.denial(&exchange, &Denial::new(DenialReason::Overloaded))
     }
 
     /// A revocation list, signed; the next is due in a day.
