@@ -1,79 +1,10 @@
 //! The command table.
 
 use crate::body;
-use crate::field::Body;
-
-/// Ties a command number to the types of its request and answer.
-pub trait Exchange<'a>: Body<'a> {
-    /// The command whose request this is.
-    const COMMAND: Command;
-    /// The answer under [`crate::Status::Ok`].
-    type Answer<'b>: Body<'b>;
-}
-
-/// One table declares number, name, request and answer. A number is never used again: a retired
-/// command leaves a comment here.
-macro_rules! commands {
-    ($($code:literal => $name:ident, $request:ident $(<$rlt:lifetime>)?, $answer:ident $(<$alt:lifetime>)?, $text:literal;)*) => {
-        /// A command of the trusted core.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[repr(u32)]
-        pub enum Command {
-            $(#[doc = $text] $name = $code,)*
-        }
-
-        impl Command {
-            /// Every command, in the order of their numbers.
-            pub const ALL: &'static [Self] = &[$(Self::$name),*];
-
-            /// The number on the wire.
-            #[must_use]
-            pub const fn code(self) -> u32 {
-                match self { $(Self::$name => $code),* }
-            }
-
-            /// The command of a number.
-            #[must_use]
-            pub const fn from_code(code: u32) -> Option<Self> {
-                match code { $($code => Some(Self::$name),)* _ => None }
-            }
-
-            /// Its name.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name)),* }
-            }
-        }
-
-        $(commands!(@exchange $name, $request, ($($rlt)?), $answer, ($($alt)?));)*
-    };
-    (@exchange $name:ident, $request:ident, (), $answer:ident, ()) => {
-        impl<'a> Exchange<'a> for body::$request {
-            const COMMAND: Command = Command::$name;
-            type Answer<'b> = body::$answer;
-        }
-    };
-    (@exchange $name:ident, $request:ident, ($rlt:lifetime), $answer:ident, ()) => {
-        impl<'a> Exchange<'a> for body::$request<'a> {
-            const COMMAND: Command = Command::$name;
-            type Answer<'b> = body::$answer;
-        }
-    };
-    (@exchange $name:ident, $request:ident, (), $answer:ident, ($alt:lifetime)) => {
-        impl<'a> Exchange<'a> for body::$request {
-            const COMMAND: Command = Command::$name;
-            type Answer<'b> = body::$answer<'b>;
-        }
-    };
-    (@exchange $name:ident, $request:ident, ($rlt:lifetime), $answer:ident, ($alt:lifetime)) => {
-        impl<'a> Exchange<'a> for body::$request<'a> {
-            const COMMAND: Command = Command::$name;
-            type Answer<'b> = body::$answer<'b>;
-        }
-    };
-}
+use crate::table::commands;
 
 commands! {
+    "A command of the trusted core.";
     0x01 => Describe, Describe, Description<'a>, "What this trusted side is and can do.";
     0x02 => DeviceKey, DeviceKey, DeviceKeyAnswer, "The digest of the device's key under an anchor, made if there is none.";
     0x03 => BeginProvisioning, BeginProvisioning<'a>, Message<'a>, "Builds a provision request.";

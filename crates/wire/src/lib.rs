@@ -39,6 +39,7 @@ pub mod limits;
 mod response;
 mod samples;
 mod status;
+mod table;
 
 pub use command::{Command, Exchange};
 pub use field::Body;
