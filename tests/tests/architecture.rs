@@ -119,6 +119,7 @@ const UNSAFE_ALLOWED: &[&str] = &[
     "crates/tee-optee/src/sys.rs",
     "crates/tee-soft/src/sys.rs",
     "host/worker/src/sys.rs",
+    "ta/entry/src",
     "ta/keybearer/src",
     "tests/constant-time/src/valgrind.rs",
     "tests/fake-libteec/src/abi",

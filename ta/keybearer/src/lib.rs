@@ -1,10 +1,8 @@
 //! The key TA, apart from its entry points so that it is tested on any machine.
 //!
 //! Everything that arrives here comes from the normal world and is hostile: type words, sizes,
-//! pointers' contents, the number and order of calls. [`params`] is the only code that touches
-//! shared memory, [`serve`] decides how much of it a command may move, and the core behind them
-//! sees nothing but private copies.
-
+//! pointers' contents, the number and order of calls. `keybearer-ta-entry` is the only code that
+//! touches shared memory, and the core behind it sees nothing but private copies.
 //!
 //! Limits: the login of sessions is public, as OP-TEE's usual configuration has it, so that any
 //! program of the normal world that reaches the TEE is a client. Clients cannot touch each other's
@@ -17,9 +15,5 @@ extern crate alloc;
 
 pub mod config;
 pub mod instance;
-pub mod params;
+pub mod media;
 pub mod platform;
-pub mod serve;
-
-#[cfg(test)]
-mod shared_memory;

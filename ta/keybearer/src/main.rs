@@ -15,8 +15,11 @@ use keybearer_core::{ClientId, Core, response_limit};
 use keybearer_ta::{
     config::config,
     instance::Instance,
-    params::{CommandSlots, NoSlots},
+    media::CallMedia,
     platform::{GlobalPlatform, parts},
+};
+use keybearer_ta_entry::{
+    params::{CommandSlots, NoSlots},
     serve::serve,
 };
 use optee_utee::{
@@ -71,7 +74,7 @@ fn invoke(connection: &mut Connection, command: u32, slots: &mut CommandSlots<'_
     let client = connection.0.ok_or(ErrorKind::BadState)?;
     with_core(|core| {
         serve(slots, response_limit(command), |request, media| {
-            core.call(client, command, request, media)
+            core.call(client, command, request, &mut CallMedia(media))
         })
     })?
 }

@@ -9,7 +9,7 @@ use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use keybearer_ta::params::CommandSlots;
+use keybearer_ta_entry::params::CommandSlots;
 use optee_teec_sys as raw;
 use optee_utee::{FromRawParameters, raw as internal};
 

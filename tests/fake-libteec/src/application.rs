@@ -4,8 +4,9 @@
 use keybearer_core::{Anchors, ClientId, Config, Core, response_limit};
 use keybearer_license::Isolation;
 use keybearer_rules::Level;
-use keybearer_ta::params::CommandSlots;
-use keybearer_ta::serve::serve;
+use keybearer_ta::media::CallMedia;
+use keybearer_ta_entry::params::CommandSlots;
+use keybearer_ta_entry::serve::serve;
 use keybearer_wire::limits::OPTEE_MAX_MEDIA;
 use optee_teec_sys as raw;
 
@@ -64,7 +65,8 @@ impl Application {
         slots: &mut CommandSlots<'_>,
     ) -> Outcome {
         let served = serve(slots, response_limit(command), |request, media| {
-            self.core.call(client, command, request, media)
+            self.core
+                .call(client, command, request, &mut CallMedia(media))
         });
         match served {
             Ok(()) => raw::TEEC_SUCCESS.into(),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keybearer_core::ClientId;
-use keybearer_ta::params::{CommandSlots, SharedInput};
+use keybearer_ta_entry::params::{CommandSlots, SharedInput};
 use optee_teec_sys as raw;
 
 use crate::application::{Answer, Application};

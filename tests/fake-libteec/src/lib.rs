@@ -4,7 +4,7 @@
 //! What is simulated is the kernel and OP-TEE itself: contexts, sessions, shared memory, and how a
 //! client's parameters become those of a trusted application. What runs on them is real: the
 //! parameter discipline and the order of a command are the key TA's own code
-//! ([`keybearer_ta::params`], [`keybearer_ta::serve`]), compiled from its own workspace, over the
+//! ([`keybearer_ta_entry::params`], [`keybearer_ta_entry::serve`]), compiled from its own workspace, over the
 //! same core. Only the platform under the core is another: storage in memory, the clock and the
 //! random numbers of this machine. It says so: level None, and the debug mark in every request.
 //!

@@ -48,7 +48,7 @@ impl Host {
 
     fn refused(&mut self) -> Status {
         let (response, media) = self
-            .call(|_, _| unreachable!("the core must not see it"))
+            .call(|_, _| unreachable!("the command must not run"))
             .unwrap();
         assert_eq!(media, 0);
         decode_response::<Empty>(&response).unwrap().unwrap_err()
@@ -61,9 +61,9 @@ fn request_response_and_media_travel() {
     let mut host = Host::new(b"request", b"protected");
     let answered = host.call(|request, media| {
         assert_eq!(request, b"request");
-        assert_eq!((media.input_len(), media.output_len()), (9, 9));
+        assert_eq!((media.input().len(), media.output_len()), (9, 9));
         let mut piece = [0; 9];
-        media.read(0, &mut piece).unwrap();
+        media.input().read(0, &mut piece).unwrap();
         media
             .write(0, &piece.map(|byte| byte.to_ascii_uppercase()))
             .unwrap();
@@ -111,7 +111,7 @@ fn a_claimed_size_beyond_all_memory_is_not_believed() {
     // SAFETY: four memory references; the first one's size is a lie that must not be acted upon.
     let mut slots = unsafe { CommandSlots::from_raw(COMMAND_TYPES, &mut params) }.unwrap();
     serve(&mut slots, 3, |_, _| -> Vec<u8> {
-        unreachable!("the core must not see it")
+        unreachable!("the command must not run")
     })
     .unwrap();
     // SAFETY: still a memory reference.
@@ -131,7 +131,7 @@ fn a_response_that_might_not_fit_stops_the_command() {
     for room in [0, 1, 2] {
         let mut host = Host::new(b"request", b"media");
         host.response.truncate(room);
-        let result = host.call(|_, _| unreachable!("the core must not see it"));
+        let result = host.call(|_, _| unreachable!("the command must not run"));
         assert_eq!(result.unwrap_err().kind(), ErrorKind::ShortBuffer, "{room}");
         assert_eq!(host.response, vec![0xee; room], "untouched");
     }
@@ -174,7 +174,7 @@ fn what_the_host_changes_after_the_copy_does_not_count() {
     let (response, _) = host
         .call(|request, media| {
             let mut piece = [0; 9];
-            media.read(0, &mut piece).unwrap();
+            media.input().read(0, &mut piece).unwrap();
             [request, &piece].concat()
         })
         .unwrap();
@@ -188,7 +188,7 @@ fn media_stays_within_its_slots() {
     let mut host = Host::new(b"", b"12345678");
     let (_, written) = host
         .call(|_, media| {
-            assert!(media.read(5, &mut [0; 4]).is_err());
+            assert!(media.input().read(5, &mut [0; 4]).is_err());
             assert!(media.write(5, &[0; 4]).is_err());
             media.write(4, b"ab").unwrap();
             media.write(0, b"c").unwrap();

@@ -1,12 +1,11 @@
-//! One command, from the host's slots to the core and back.
+//! One command, from the caller's slots to what answers it and back.
 //!
-//! The order is the promise: sizes first, then one copy of the request, then the core, then one
-//! write of the response. A command is either refused before the core sees it or answered whole.
+//! The order is the promise: sizes first, then one copy of the request, then the command, then one
+//! write of the response. A command is either refused before it runs or answered whole.
 
 use crate::params::{CommandSlots, SharedInput, SharedOutput};
 use alloc::vec::Vec;
 use core::ops::Deref;
-use keybearer_core::{Media, MediaError};
 use keybearer_wire::{Status, encode_status, fallback_response, limits::MAX_REQUEST};
 use optee_utee::{ErrorKind, Result};
 
@@ -18,38 +17,42 @@ pub struct SharedMedia<'s, 'a> {
     written: usize,
 }
 
-impl Media for SharedMedia<'_, '_> {
-    fn input_len(&self) -> usize {
-        self.input.len()
+impl<'s, 'a> SharedMedia<'s, 'a> {
+    /// The protected bytes, for whoever copies them or names them to another trusted application.
+    #[must_use]
+    pub fn input(&self) -> &'s SharedInput<'a> {
+        self.input
     }
 
-    fn output_len(&self) -> usize {
+    /// Bytes that there is room for.
+    #[must_use]
+    pub fn output_len(&self) -> usize {
         self.output.capacity()
     }
 
-    fn read(&mut self, offset: usize, into: &mut [u8]) -> core::result::Result<(), MediaError> {
-        self.input.read(offset, into).map_err(|_| MediaError)
-    }
-
-    fn write(&mut self, offset: usize, from: &[u8]) -> core::result::Result<(), MediaError> {
-        self.output.write(offset, from).map_err(|_| MediaError)?;
+    /// Copies `from` to the output at `offset`; the caller learns how far the clear media reaches.
+    ///
+    /// # Errors
+    /// `ShortBuffer` when it does not fit; nothing is copied then.
+    pub fn write(&mut self, offset: usize, from: &[u8]) -> Result<()> {
+        self.output.write(offset, from)?;
         self.written = self.written.max(offset.saturating_add(from.len()));
         Ok(())
     }
 }
 
-/// Runs one command whose response takes at most `room` bytes: `core` gets a private copy of the
+/// Runs one command whose response takes at most `room` bytes: `command` gets a private copy of the
 /// request, and the media.
 ///
-/// A refusal is a response like any other. The host learns how far the clear media reaches; after
-/// a refusal that is nowhere, because the core refuses before it writes.
+/// A refusal is a response like any other. The caller learns how far the clear media reaches; after
+/// a refusal that is nowhere, because a command refuses before it writes.
 ///
 /// # Errors
 /// `ShortBuffer` when the response slot has not even room for a refusal.
 pub fn serve<R: Deref<Target = [u8]>>(
     slots: &mut CommandSlots<'_>,
     room: usize,
-    core: impl FnOnce(&[u8], &mut SharedMedia<'_, '_>) -> R,
+    command: impl FnOnce(&[u8], &mut SharedMedia<'_, '_>) -> R,
 ) -> Result<()> {
     let CommandSlots {
         request,
@@ -76,7 +79,7 @@ pub fn serve<R: Deref<Target = [u8]>>(
         output: media_out,
         written: 0,
     };
-    let body = core(&private, &mut media);
+    let body = command(&private, &mut media);
     let written = media.written;
     answer(response, &body)?;
     media_out.set_len(written)

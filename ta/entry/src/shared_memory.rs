@@ -13,7 +13,7 @@ use std::{
 };
 
 /// A memory reference as the TEE hands it over.
-pub(crate) fn memref(buffer: *mut u8, size: usize) -> raw::TEE_Param {
+pub fn memref(buffer: *mut u8, size: usize) -> raw::TEE_Param {
     raw::TEE_Param {
         memref: raw::Memref {
             buffer: buffer.cast(),
@@ -23,11 +23,11 @@ pub(crate) fn memref(buffer: *mut u8, size: usize) -> raw::TEE_Param {
 }
 
 /// One copy: address of the shared end, bytes.
-pub(crate) type Copy = (usize, usize);
+pub type Copy = (usize, usize);
 
 /// Replaces `TEE_MemMove` for as long as it lives. Stack and heap of the test count as the trusted
 /// application's; what is shared is known by the test.
-pub(crate) struct SharedMemory {
+pub struct SharedMemory {
     copies: Arc<Mutex<Vec<(usize, usize, usize)>>>,
     _mock: Context,
     // Mocks are global: one test at a time. Last, so that it is released after the mock is gone.
@@ -36,13 +36,13 @@ pub(crate) struct SharedMemory {
 
 impl SharedMemory {
     /// Copies as the real one does, and remembers.
-    pub(crate) fn recording() -> Self {
+    pub fn recording() -> Self {
         Self::hostile(|_, _| {})
     }
 
     /// As [`Self::recording`]; after each copy the normal world does what `meddle` says, which
     /// gets the source and the number of bytes.
-    pub(crate) fn hostile(mut meddle: impl FnMut(*mut u8, usize) + Send + 'static) -> Self {
+    pub fn hostile(mut meddle: impl FnMut(*mut u8, usize) + Send + 'static) -> Self {
         let turn = SERIAL_TEST_LOCK
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -68,7 +68,7 @@ impl SharedMemory {
     }
 
     /// Copies so far.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.copies
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -76,12 +76,12 @@ impl SharedMemory {
     }
 
     /// Copies out of a shared range so far, in order.
-    pub(crate) fn reads(&self, start: *const u8, len: usize) -> Vec<Copy> {
+    pub fn reads(&self, start: *const u8, len: usize) -> Vec<Copy> {
         self.touching(start, len, |(_, from, len)| (from, len))
     }
 
     /// Copies into a shared range so far, in order.
-    pub(crate) fn writes(&self, start: *const u8, len: usize) -> Vec<Copy> {
+    pub fn writes(&self, start: *const u8, len: usize) -> Vec<Copy> {
         self.touching(start, len, |(to, _, len)| (to, len))
     }
 

@@ -34,6 +34,16 @@ impl SharedInput<'_> {
         self.len() == 0
     }
 
+    /// The slot as the TEE handed it over, to be named as it is to another trusted application: its
+    /// bytes go there without a copy of this one's. Whoever gets it must not make a reference of it.
+    #[must_use]
+    pub fn reference(&self) -> raw::Memref {
+        raw::Memref {
+            buffer: self.0.buffer,
+            size: self.len(),
+        }
+    }
+
     /// Copies `to.len()` bytes from `offset` on.
     ///
     /// # Errors

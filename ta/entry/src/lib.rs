@@ -1,0 +1,17 @@
+//! How a command enters a trusted application: the one copy of the parameter discipline that all of
+//! them share, apart from their entry points so that it is tested on any machine.
+//!
+//! Everything that arrives here comes from the normal world, or from another trusted application on
+//! its behalf, and is hostile: type words, sizes, pointers' contents, the number and order of calls.
+//! [`params`] is the only code that touches shared memory, and [`serve`] decides how much of it a
+//! command may move; what runs behind them sees nothing but private copies.
+
+#![no_std]
+
+extern crate alloc;
+
+pub mod params;
+pub mod serve;
+
+#[cfg(any(test, feature = "mock"))]
+pub mod shared_memory;
