@@ -34,7 +34,10 @@ extern crate alloc;
 
 pub mod body;
 mod command;
+pub mod decoder;
 pub mod field;
+#[cfg(test)]
+mod golden;
 pub mod limits;
 mod response;
 mod samples;

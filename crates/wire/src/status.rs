@@ -50,6 +50,7 @@ statuses! {
     Platform = 8, "the platform under the trusted side failed (random numbers, storage or identity)";
     NotSupported = 9, "this trusted side does not do that";
     LimitExceeded = 10, "a count or length exceeds its named limit";
+    NotPermitted = 11, "this command is for another kind of caller: of hosts and decoders each has its own";
 
     // 32..: sessions
     UnknownSession = 32, "the session handle is stale, closed or another client's";
@@ -57,6 +58,10 @@ statuses! {
     TooManyLicenses = 34, "the session holds as many licences as it may";
     TooManyKeys = 35, "as many keys are held as may be, by the session, its client or all";
     UnknownLicense = 36, "the session holds no licence with this id";
+    WrongSessionKind = 37, "a protected session gives the host nothing clear, and only a protected one has tickets";
+    UnknownTicket = 38, "the ticket was never issued, is already redeemed, or died with its session";
+    UnknownChannel = 39, "the channel handle is stale, closed or another decoder's";
+    TooManyChannels = 40, "the session has as many channels as it may";
 
     // 64..: provisioning and trust
     UnknownAnchor = 64, "the trust anchor is not one this trusted side accepts";
@@ -84,7 +89,7 @@ statuses! {
     StaleServiceInfo = 105, "the service info is older than the one the session goes by";
 
     // 128..: licences and what they demand
-    LevelTooLow = 128, "the licence demands a higher level than this trusted side has";
+    LevelTooLow = 128, "a higher level is asked for than this trusted side has";
     StoredNotSupported = 129, "this trusted side cannot keep stored licences";
     CounterTooWeak = 130, "the licence demands a stronger counter than the platform has";
     NoTrustedTime = 131, "the licence is limited in time and this platform has no trusted clock";
@@ -103,6 +108,13 @@ statuses! {
     ClearRangeTooLarge = 167, "a sample leaves more bytes clear than the licence allows";
     PictureTooLarge = 168, "the picture is larger than the key allows";
     DurationTooLong = 169, "one call may cover at most two seconds of media";
+
+    // 192..: the decoder of a protected session
+    ContentRejected = 192, "the access unit is no content that decodes; decoding goes on at the next IDR";
+    NoDecoderMemory = 193, "the pictures of this track do not fit the decoder's memory";
+    UnsupportedCodec = 194, "the decoder does not decode this codec, or this profile of it";
+    NotAttached = 195, "the decoder has redeemed no ticket";
+    NotConfigured = 196, "the decoder has no configuration of the track";
 }
 
 #[cfg(test)]
