@@ -7,7 +7,7 @@ use keybearer_wire::body::{self, Describe};
 use keybearer_wire::limits::{ABI_VERSION, MAX_REQUEST, MAX_RESPONSE};
 use keybearer_wire::{Body, Command, Status, decode_response};
 
-use crate::support::{Device, FakeCounter, Service};
+use crate::support::{Device, FakeCounter, Service, forever};
 
 fn refusal(response: &[u8]) -> Status {
     decode_response::<body::Empty>(response)
@@ -92,7 +92,7 @@ fn the_description_says_what_runs() {
         config.level = Level::Medium;
         config.isolation = Isolation::Tee;
         config.debug = false;
-        config.anchors = keybearer_core::Anchors::Fixed(vec![anchor].leak());
+        config.anchors = keybearer_core::Anchors::Fixed(forever(vec![anchor]));
         parts.clock = None;
         let shared = parts.vault.0.clone();
         parts.counter = Some(FakeCounter {

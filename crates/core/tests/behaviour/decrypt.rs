@@ -9,7 +9,7 @@ use keybearer_wire::field::Blob;
 use proptest::prelude::*;
 
 use super::scenes::ready;
-use crate::support::{Device, Sample, cenc_use, key, license, samples, secret};
+use crate::support::{Device, Sample, cenc_use, forever, key, license, samples, secret};
 
 /// A session with key 7 for the given use.
 pub(crate) fn with_key(usage: KeyUse) -> (Device, u64) {
@@ -173,7 +173,7 @@ proptest! {
     #[test]
     fn streaming_equals_whole_samples(kind in kind(), table in table(), constant in any::<[u8; 16]>()) {
         let (mut device, session) = with_key(kind.usage());
-        let constant: &'static [u8; 16] = Box::leak(Box::new(constant));
+        let constant = &forever(vec![constant])[0];
         let total: u32 = table.iter().map(|sample| sample.size).sum();
         let input: Vec<u8> = (0..total).map(|at| (at.wrapping_mul(0x9e37_79b9) >> 16).to_le_bytes()[0]).collect();
         let mut expected = input.clone();

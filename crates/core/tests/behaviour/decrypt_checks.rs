@@ -11,7 +11,7 @@ use keybearer_wire::field::Blob;
 
 use super::decrypt::{KEY, with_key};
 use super::scenes::ready;
-use crate::support::{Device, Sample, Service, cenc_use, key, license, samples};
+use crate::support::{Device, Sample, Service, cenc_use, forever, key, license, samples};
 
 /// Refuses a call and shows that neither a byte was written nor the key marked as used.
 fn refused(
@@ -130,8 +130,8 @@ fn a_constant_vector_has_the_licensed_size() {
         usage.scheme = license_room::Scheme::Cbcs;
         usage.iv = iv;
         let (mut device, session) = with_key(usage);
+        const VECTOR: &[u8] = &[9; 16];
         let mut with = |size: usize, iv_size: u8, constant: bool| {
-            let vector = [9; 16];
             device.decrypt_with(
                 session,
                 KEY,
@@ -139,7 +139,7 @@ fn a_constant_vector_has_the_licensed_size() {
                 &mut InPlace(&mut [0; 32]),
                 |c| {
                     (c.scheme, c.iv_size) = (4, iv_size);
-                    c.constant_iv = constant.then_some(Blob(vector[..size].to_vec().leak()));
+                    c.constant_iv = constant.then_some(Blob(&VECTOR[..size]));
                 },
             )
         };
@@ -291,7 +291,7 @@ fn above_medium_no_call_gives_clear_media() {
     ] {
         let mut device = Device::with(1, |config, _| {
             config.level = level;
-            config.anchors = Anchors::Fixed(vec![anchor].leak());
+            config.anchors = Anchors::Fixed(forever(vec![anchor]));
         });
         device.provision(&mut service);
         let session = device.open(&mut service).unwrap();

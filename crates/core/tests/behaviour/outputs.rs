@@ -4,7 +4,7 @@ use keybearer_core::{Anchors, OutputSource};
 use keybearer_rules::{DigitalVideo, Level, TrustedOutputs};
 use keybearer_wire::body::{KeyStatus, ReasonField};
 
-use crate::support::{Device, Service, cenc_use, key, license};
+use crate::support::{Device, Service, cenc_use, forever, key, license};
 
 #[test]
 fn without_reports_only_an_internal_panel_counts() {
@@ -33,7 +33,7 @@ fn without_reports_only_an_internal_panel_counts() {
         let mut device = Device::with(1, |config, _| {
             config.level = level;
             if level > Level::Low {
-                config.anchors = Anchors::Fixed(vec![anchor].leak());
+                config.anchors = Anchors::Fixed(forever(vec![anchor]));
             }
         });
         device.world.get().panel = panel;

@@ -11,6 +11,7 @@ use keybearer_wire::field::{Blob, List, Text};
 use keybearer_wire::limits::{MAX_REQUEST, MAX_RESPONSE};
 use keybearer_wire::{Exchange, Status, decode_response};
 
+use super::forever::forever;
 use super::platform::{FakePlatform, Shared, parts};
 use super::service::Service;
 
@@ -126,7 +127,7 @@ impl Device {
         Self::with(seed, |config, _| {
             config.level = Level::Medium;
             config.isolation = Isolation::Tee;
-            config.anchors = Anchors::Fixed(vec![anchor].leak());
+            config.anchors = Anchors::Fixed(forever(vec![anchor]));
         })
     }
 

@@ -11,11 +11,13 @@
 #![allow(unreachable_pub, reason = "a module of test programs has no outside")]
 
 mod device;
+mod forever;
 mod platform;
 
 use keybearer_scripted_service as service;
 
 pub use device::{Device, Loaded, Provisioned, Sample, Statuses, records, samples};
+pub use forever::forever;
 pub use platform::{
     FakeClock, FakeCounter, FakePlatform, FakeRng, FakeVault, INSIDE, Shared, World, parts,
 };
