@@ -1,4 +1,9 @@
-//! Canonical output policy of a content key.
+//! Usage rules, and what they demand of a device and its outputs.
+//!
+//! The rules of six DRMs and the generic set are typed data here ([`family`]), with the five built-in
+//! columns of each table, so that no value outside a rule's set can be held. Where the meaning of a
+//! rule is inferred or unknown its documentation says so, and the strict reading holds; a value
+//! without public meaning closes the output that it is about.
 //!
 //! Every rule family speaks of outputs in its own words. A licence carries one
 //! [`OutputPolicy`] for each key instead: the same fields whatever the family, each with the values
@@ -15,15 +20,22 @@
 extern crate alloc;
 
 mod code;
+mod convert;
+pub mod family;
+mod form;
 mod level;
 mod policy;
+mod rules;
 #[cfg(test)]
 mod tests;
 mod values;
 mod video;
 
+pub use family::{Column, Drm};
+pub use form::{Form, RuleError, RuleValue};
 pub use level::{Level, MinSecurity};
 pub use policy::OutputPolicy;
+pub use rules::{Profile, Readings, Rules};
 pub use values::{
     CompressedVideo, DigitalAudio, Permission, Persistence, PictureLimit, Recording,
     SecureMediaPath, TrustedOutputs, Watermark,

@@ -49,6 +49,17 @@ codes! {
     }
 }
 
+impl Permission {
+    /// [`Allow`](Self::Allow) or [`Block`](Self::Block).
+    #[must_use]
+    pub const fn allow_if(allowed: bool) -> Self {
+        match allowed {
+            true => Self::Allow,
+            false => Self::Block,
+        }
+    }
+}
+
 codes! {
     /// Recording of the content.
     Recording {
@@ -122,6 +133,25 @@ pub enum PictureLimit {
 }
 
 impl PictureLimit {
+    /// At most [`CONSTRAINED_PIXELS`](crate::CONSTRAINED_PIXELS).
+    pub const CONSTRAINED: Self = match NonZeroU32::new(crate::CONSTRAINED_PIXELS) {
+        Some(pixels) => Self::Pixels(pixels),
+        // It is not zero; no limit at all would be the lax way out.
+        None => Self::Pixels(NonZeroU32::MIN),
+    };
+
+    /// The stricter of both: the smaller number, any number before none, and whatever the rules say
+    /// before nothing.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Pixels(one), Self::Pixels(other)) => Self::Pixels(one.min(other)),
+            (Self::Pixels(pixels), _) | (_, Self::Pixels(pixels)) => Self::Pixels(pixels),
+            (Self::Unlimited, _) | (_, Self::Unlimited) => Self::Unlimited,
+            (Self::Unspecified, Self::Unspecified) => Self::Unspecified,
+        }
+    }
+
     pub(crate) const fn is_pixels(self) -> bool {
         matches!(self, Self::Pixels(_))
     }
