@@ -47,7 +47,12 @@ def judge(samples, out, sample, track):
     clear = packets(samples / sample["clear"], kind)
     theirs = packets(samples / source(name, kind), kind, track["key"])
     oracle = "FFmpeg" if source(name, kind) == name else f"FFmpeg on {source(name, kind)}"
-    if source(name, kind) != name and len(theirs) == len(clear):
+    if sample["rotation"]:
+        theirs, oracle = clear, "clear counterpart; FFmpeg takes one key"
+    elif "-progressive-" in name and len(theirs) == len(clear):
+        # FFmpeg, which protected the file, gave it another time base: it judges the times.
+        clear = [times[:3] + bytes_[3:] for times, bytes_ in zip(theirs, clear)]
+    elif source(name, kind) != name and len(theirs) == len(clear):
         # Other tracks move a track in time: the counterpart judges the times, FFmpeg the bytes.
         theirs = [times[:3] + bytes_[3:] for times, bytes_ in zip(clear, theirs)]
     if (name, kind) in DEPARTURES:
@@ -60,16 +65,16 @@ def judge(samples, out, sample, track):
 def main():
     samples, out = Path(sys.argv[1]), Path(sys.argv[2])
     listed = json.loads((samples / "samples.json").read_text())["files"]
+    # A track whose keys change stands in the list once for each key.
     rows = [
         judge(samples, out, sample, track)
         for sample in listed
-        if not sample["rotation"]
-        for track in sample["tracks"]
+        for track in {track["kind"]: track for track in sample["tracks"]}.values()
     ]
     good = {True: "equal", False: "DIFFERS"}
-    print(f"{'sample':27} {'track':6} {'samples':>7}  {'software':8} {'oracle':8} which oracle")
+    print(f"{'sample':31} {'track':6} {'samples':>7}  {'software':8} {'oracle':8} which oracle")
     for name, kind, count, same, equal, oracle in rows:
-        print(f"{name:27} {kind:6} {count:7}  {good[same]:8} {good[equal]:8} {oracle}")
+        print(f"{name:31} {kind:6} {count:7}  {good[same]:8} {good[equal]:8} {oracle}")
     bad = sum(not (same and equal) for _, _, _, same, equal, _ in rows)
     by_ffmpeg = sum(oracle.startswith("FFmpeg") for *_, oracle in rows)
     files = len({row[0] for row in rows})
