@@ -37,6 +37,7 @@ const ROOMS: &[(&str, bool, &[&str])] = &[
             "crates/cbor",
         ],
     ),
+    ("crates/video", true, &[]),
     ("crates/media", false, &["crates/cenc"]),
     ("crates/tee", false, &["crates/wire"]),
     (
