@@ -28,6 +28,7 @@ mod policy;
 mod rules;
 #[cfg(test)]
 mod tests;
+pub mod ur;
 mod values;
 mod video;
 
