@@ -137,6 +137,8 @@ impl Image {
     }
 
     pub(super) fn add(&mut self, name: &[u8; NAME], record: &[u8]) {
+        let room = self.0.capacity() - self.0.len();
+        debug_assert!(framed(record.len()) <= room, "a copy would be left behind");
         self.0.extend_from_slice(name);
         // A record is far shorter: the area limits it.
         let len = u32::try_from(record.len()).unwrap_or(u32::MAX);

@@ -135,6 +135,20 @@ fn there_is_room_for_all_that_the_core_stores() {
     assert_eq!(kept, vec![7; MAX_SERVICE_MESSAGE]);
 }
 
+/// The header takes 64 bytes of an area, a record's frame 37.
+#[test]
+fn an_area_is_filled_to_its_last_byte_and_not_beyond() {
+    let (dir, mut vault) = vault();
+    let revocation = slot(SlotKind::Revocation);
+    let most = AREA - 64 - 37;
+    let beyond = vault.store(&revocation, &vec![1; most + 1]);
+    assert_eq!(beyond, Err(PlatformError::Storage));
+    vault.store(&revocation, &vec![2; most]).unwrap();
+    drop(vault);
+    let kept = open(&dir).unwrap().load(&revocation, AREA);
+    assert_eq!(kept, Ok(Some(vec![2; most])));
+}
+
 #[test]
 fn nobody_else_can_read_directory_or_records() {
     let (dir, mut vault) = vault();
