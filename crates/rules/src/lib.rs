@@ -20,11 +20,15 @@
 extern crate alloc;
 
 mod code;
+mod combine;
 mod convert;
+mod decide;
 pub mod family;
 mod form;
 mod level;
+mod output;
 mod policy;
+mod reason;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -32,10 +36,13 @@ pub mod ur;
 mod values;
 mod video;
 
+pub use decide::{Allowance, Content, Decision, Demand, Device, KeyStatus, Term, barrier, decide};
 pub use family::{Column, Drm};
 pub use form::{Form, RuleError, RuleValue};
 pub use level::{Level, MinSecurity};
+pub use output::{MAX_REPORT_AGE_MS, Output, OutputKind, Outputs, Report, SoundForm, Source};
 pub use policy::OutputPolicy;
+pub use reason::{Field, Reason, Reasons};
 pub use rules::{Profile, Readings, Rules};
 pub use values::{
     CompressedVideo, DigitalAudio, Permission, Persistence, PictureLimit, Recording,

@@ -5,6 +5,7 @@
     reason = "a failed expectation is how a test reports"
 )]
 
+#[path = "support/data.rs"]
 mod data;
 
 use std::collections::BTreeMap;

@@ -9,7 +9,7 @@ use serde_json::Value;
 pub(crate) fn data() -> &'static Value {
     static DATA: OnceLock<Value> = OnceLock::new();
     DATA.get_or_init(|| {
-        serde_json::from_str(include_str!("usage-rules.json")).expect("the data is JSON")
+        serde_json::from_str(include_str!("../data/usage-rules.json")).expect("the data is JSON")
     })
 }
 
