@@ -9,6 +9,7 @@ mod answers;
 mod contents;
 mod devices;
 mod error;
+mod group;
 mod licenses;
 mod log;
 mod seal;
@@ -32,6 +33,7 @@ pub(crate) use contents::StoredKey;
 pub(crate) use devices::DeviceRecord;
 pub use devices::DeviceView;
 pub(crate) use error::StoreError;
+use group::Groups;
 pub(crate) use licenses::LicenseRecord;
 pub use log::{LogEntry, LogEvent, Totals};
 pub(crate) use tokens::{TokenKind, TokenRecord, TokenUser};
@@ -45,6 +47,7 @@ const FORM: u64 = 2;
 /// The store of one server.
 pub(crate) struct Store {
     database: Database,
+    groups: Groups,
 }
 
 impl Store {
@@ -87,7 +90,10 @@ impl Store {
         if !existed {
             sync_directory(path).map_err(io)?;
         }
-        let store = Self { database };
+        let store = Self {
+            database,
+            groups: Groups::default(),
+        };
         store.change(|change| {
             let form = change.number("form")?;
             match form {
@@ -102,16 +108,17 @@ impl Store {
         Ok(store)
     }
 
-    /// Runs `work` as one change: durable when this returns, undone when `work` fails.
+    /// Runs `work` as one change: durable when this returns, undone when `work` fails. Changes that
+    /// wait for one another become durable together; `work` may have to be done again when another
+    /// fails.
     pub(crate) fn change<T, E: From<StoreError>>(
         &self,
-        work: impl FnOnce(&Change) -> Result<T, E>,
+        work: impl Fn(&Change) -> Result<T, E>,
     ) -> Result<T, E> {
-        let transaction = self.database.begin_write().map_err(StoreError::from)?;
-        let change = Change { transaction };
-        let result = work(&change)?;
-        change.transaction.commit().map_err(StoreError::from)?;
-        Ok(result)
+        match self.groups.together(&self.database, &work)? {
+            Some(done) => Ok(done),
+            None => self.groups.alone(&self.database, &work),
+        }
     }
 
     /// A view of the store as it is now, which later changes do not alter.

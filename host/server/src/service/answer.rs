@@ -52,15 +52,16 @@ impl Service {
     /// `at_the_door` names the reason why the sender may have nothing, whatever it asks for: it is
     /// refused at once, neither kept nor logged, only counted. Else `decide` either grants or
     /// denies; what it writes to the store is durable together with the answer. Before a denial it
-    /// may only tidy up: what it writes then is kept as well.
+    /// may only tidy up: what it writes then is kept as well. Both may be called again, when what
+    /// they did was undone with another's failure.
     pub(super) fn answer<T>(
         &self,
         certificate: &ServiceCertificate,
         now: UnixTime,
         asked: &Asked<'_>,
         at_the_door: impl FnOnce(&View) -> Result<Option<Denial>, StoreError>,
-        decide: impl FnOnce(&Change) -> Result<Decision<T>, Fault>,
-        seal: impl FnOnce(&T, &mut ServiceIdentity<'_>, &AnswerHead) -> Result<Vec<u8>, LicenseError>,
+        decide: impl Fn(&Change) -> Result<Decision<T>, Fault>,
+        seal: impl Fn(&T, &mut ServiceIdentity<'_>, &AnswerHead) -> Result<Vec<u8>, LicenseError>,
     ) -> Result<Vec<u8>, Fault> {
         let id = &asked.exchange.request_id;
         // A repeat needs no turn at the store's one writer, and none of its challenge: it was

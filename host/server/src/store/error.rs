@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::keys::KeyError;
 
@@ -39,6 +40,9 @@ pub(crate) enum StoreError {
     /// The database reports a failure.
     #[error("store: {0}")]
     Database(Box<redb::Error>),
+    /// The commit failed that would have made this change durable together with others.
+    #[error(transparent)]
+    Group(Arc<StoreError>),
     /// A record does not read back.
     #[error("store: a record of the table {table} is damaged")]
     Damaged {

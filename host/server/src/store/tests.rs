@@ -19,7 +19,7 @@ fn store() -> (tempfile::TempDir, Store) {
     (folder, store)
 }
 
-fn change<T>(store: &Store, work: impl FnOnce(&Change) -> Result<T, StoreError>) -> T {
+fn change<T>(store: &Store, work: impl Fn(&Change) -> Result<T, StoreError>) -> T {
     store.change(work).unwrap()
 }
 
