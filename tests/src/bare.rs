@@ -30,6 +30,7 @@ impl Bare {
         let request = body::OpenSession {
             anchor: anchor.0,
             service_info: Blob(info),
+            protected: false,
         };
         let session = connection.exchange(&request)?.session;
         Ok(Self {

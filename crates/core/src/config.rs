@@ -33,8 +33,10 @@ pub enum Anchors {
 /// Fixed at construction; goes into the evidence of every request.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Level of the backend that really runs.
+    /// The ceiling: highest level of a session on the backend that really runs.
     pub level: Level,
+    /// Whether there is a decoder that takes H.264 of protected sessions. Without one there are none.
+    pub decoder: bool,
     /// Where it runs.
     pub isolation: Isolation,
     /// True for development builds and keys, test sinks and simulated backends.
@@ -54,6 +56,19 @@ pub struct Config {
 }
 
 impl Config {
+    /// The level of a session. Clear media for the host is at most Medium whatever the ceiling; a
+    /// protected session is what a trusted side of level High is for. Simulated backends, of level
+    /// None, have protected sessions of that level, so that all of it runs on any machine.
+    ///
+    /// `None`: there is no such session here.
+    pub(crate) fn session_level(&self, protected: bool) -> Option<Level> {
+        match (protected, self.level) {
+            (false, ceiling) => Some(ceiling.min(Level::Medium)),
+            (true, ceiling @ (Level::None | Level::High)) if self.decoder => Some(ceiling),
+            (true, _) => None,
+        }
+    }
+
     /// True when the core may be used under `anchor`.
     pub(crate) fn permits(&self, anchor: &Digest) -> bool {
         match self.anchors {

@@ -20,9 +20,35 @@ use crate::session::Sessions;
 /// Bytes of media that are read, decrypted and written at a time; a multiple of every block size.
 const SCRATCH: usize = 64 * 1024;
 
-/// A client of the core: one connection of one host program. Never given out twice.
+/// Who is at the other end of a connection, as the platform under the core knows it.
+///
+/// Porting: in a trusted application by the client's identity (GlobalPlatform TEE Internal Core API,
+/// `gpd.client.identity`): a decoder's login is `TEE_LOGIN_TRUSTED_APP` and its UUID the one that
+/// the build names. Where nothing vouches for it, everybody is a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientId(u64);
+pub enum Caller {
+    /// A program of the normal world.
+    Host,
+    /// The decoder.
+    Decoder,
+}
+
+impl Caller {
+    /// Whose command it is. There is none that both may give.
+    const fn of(command: Command) -> Self {
+        match command {
+            Command::RedeemTicket | Command::DecryptUnit | Command::CloseChannel => Self::Decoder,
+            _ => Self::Host,
+        }
+    }
+}
+
+/// A client of the core: one connection of one program. Never given out twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientId {
+    number: u64,
+    caller: Caller,
+}
 
 /// The trusted core.
 pub struct Core<P: Platform> {
@@ -96,28 +122,35 @@ impl<P: Platform> Core<P> {
         })
     }
 
-    /// Registers a client; `None` while [`MAX_CLIENTS`] are connected.
-    pub fn connect(&mut self) -> Option<ClientId> {
+    /// Registers a client; `None` while [`MAX_CLIENTS`] are connected. `caller` is what it may do.
+    pub fn connect(&mut self, caller: Caller) -> Option<ClientId> {
         if self.clients.len() >= MAX_CLIENTS {
             return None;
         }
         self.client = self.client.checked_add(1)?;
-        let client = ClientId(self.client);
+        let client = ClientId {
+            number: self.client,
+            caller,
+        };
         // The room was reserved at construction.
         self.clients.push(client);
         Some(client)
     }
 
-    /// Frees everything a client owns: its sessions with their keys, its pending requests.
+    /// Frees everything a client owns: its sessions with their keys, its channels, its pending
+    /// requests.
     pub fn disconnect(&mut self, client: ClientId) {
         self.clients.retain(|other| *other != client);
         self.sessions.close_all(|session| session.owner == client);
+        for session in self.sessions.iter_mut() {
+            session.hang_up(|_, decoder| decoder == client);
+        }
         self.provisionings
             .remove_all(|pending| pending.client == client);
     }
 
     /// Runs one command. `request` must be memory that the host cannot change meanwhile; `media`
-    /// is touched by [`Command::Decrypt`] only.
+    /// is touched by [`Command::Decrypt`] and [`Command::DecryptUnit`] only.
     pub fn call(
         &mut self,
         client: ClientId,
@@ -137,6 +170,9 @@ impl<P: Platform> Core<P> {
         media: &mut dyn Media,
     ) -> Result<Response, Status> {
         let command = Command::from_code(command).ok_or(Status::UnknownCommand)?;
+        if Caller::of(command) != client.caller {
+            return Err(Status::NotPermitted);
+        }
         if request.len() > MAX_REQUEST {
             return Err(Status::RequestTooLarge);
         }
@@ -171,6 +207,10 @@ impl<P: Platform> Core<P> {
                 command::load_revocation_list::run(self, call, decode(request)?)
             }
             Command::Decrypt => command::decrypt::run(self, call, decode(request)?, media),
+            Command::IssueTicket => command::issue_ticket::run(self, call, decode(request)?),
+            Command::RedeemTicket => command::redeem_ticket::run(self, call, decode(request)?),
+            Command::DecryptUnit => command::decrypt_unit::run(self, call, decode(request)?, media),
+            Command::CloseChannel => command::close_channel::run(self, call, decode(request)?),
         }
     }
 
@@ -183,8 +223,10 @@ impl<P: Platform> Core<P> {
         for session in self.sessions.iter_mut() {
             let time = time_under(&self.states, &session.anchor);
             let (config, panel) = (&self.config, self.panel);
+            let level = session.level;
             session.refresh(&Circumstances {
                 config,
+                level,
                 now,
                 time,
                 panel,

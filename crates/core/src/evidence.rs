@@ -2,19 +2,21 @@
 
 use keybearer_crypto::{Digest, Label};
 use keybearer_license::{BootId, CounterStrength, DebugStatus, Evidence, Ueid};
+use keybearer_rules::Level;
 
 use crate::config::{Config, VERSION};
 use crate::memory::copied;
 use crate::platform::{Counter, CounterKind, Identity, Moment, Parts, Platform, PlatformError};
 
 /// The evidence for a request under `anchor`. `instance` stands for the boot identity on a
-/// platform without a clock.
+/// platform without a clock, `level` is the one that really runs: a session's, or this side's own.
 ///
 /// # Errors
 /// Those of the platform.
 pub(crate) fn collect<P: Platform>(
     parts: &mut Parts<P>,
     config: &Config,
+    level: Level,
     anchor: &Digest,
     now: Option<Moment>,
     instance: &[u8; 16],
@@ -30,7 +32,7 @@ pub(crate) fn collect<P: Platform>(
     let attestation = config.attestation.as_deref();
     let attestation = attestation.map(|bytes| copied(bytes).map_err(|_| PlatformError::Memory));
     Ok(Evidence {
-        level: config.level,
+        level,
         isolation: config.isolation,
         core_version: VERSION,
         ta_version: config.ta_version,

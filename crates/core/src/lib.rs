@@ -7,6 +7,8 @@
 //!
 //! * [`Core::call`] cannot fail and cannot panic: whatever the bytes, the answer is a response.
 //! * A key goes in sealed and never comes out; no response type can hold one.
+//! * A protected session's clear media goes to a decoder and to nobody else. Who is a decoder, the
+//!   platform says ([`Caller`]); nothing in a message can claim it.
 //! * What the platform cannot back is refused: without a clock no licence limited in time; and so is
 //!   what this core does not do: stored licences, counted plays, in-band roots, rotation.
 //! * Nothing of a sample is touched before everything about the call has been checked.
@@ -69,6 +71,7 @@ mod config;
 mod core;
 mod evidence;
 mod floor;
+mod handover;
 mod identity;
 mod license;
 mod media;
@@ -77,6 +80,7 @@ mod outputs;
 mod platform;
 mod provisioning;
 mod refusal;
+mod rejections;
 mod report;
 mod response;
 mod seal;
@@ -84,7 +88,7 @@ mod session;
 mod time;
 mod timing;
 
-pub use crate::core::{ClientId, Core};
+pub use crate::core::{Caller, ClientId, Core};
 pub use absent::{NoClock, NoCounter, NoPanel};
 pub use config::{Anchors, Config, VERSION};
 pub use identity::StoredIdentity;

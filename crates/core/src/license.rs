@@ -10,6 +10,7 @@ use keybearer_cenc::ContentKey;
 use keybearer_license::{
     KeyId, KeyUse, License, LicenseId, Renewal, UnixTime, UsageRecord, Validity,
 };
+use keybearer_rules::Level;
 use keybearer_wire::Status;
 use keybearer_wire::body::{KeyStatus, ReasonField};
 
@@ -23,6 +24,8 @@ use crate::timing::{End, Overdue, Standing, Terms};
 #[derive(Clone, Copy)]
 pub(crate) struct Circumstances<'a> {
     pub(crate) config: &'a Config,
+    /// Level of the session, which may be lower than the configuration's ceiling.
+    pub(crate) level: Level,
     pub(crate) now: Option<Moment>,
     pub(crate) time: Option<Interval>,
     pub(crate) panel: Option<OutputSource>,
@@ -65,6 +68,8 @@ pub(crate) struct LoadedKey {
     pub(crate) usage: KeyUse,
     pub(crate) barrier: Option<Barrier>,
     pub(crate) status: KeyStatus,
+    /// How many rejected units in a row closed it, if they did.
+    pub(crate) closed: Option<u32>,
     /// Expanded where it stays: the list of keys is reserved whole, so neither a further key nor a
     /// licence that moves moves this.
     cipher: Option<ContentKey>,
@@ -90,9 +95,14 @@ impl LoadedLicense {
             key.usage.source.profile = None;
             keys.push(LoadedKey {
                 id: key.key_id,
-                barrier: outputs::barrier(&key.usage, circumstances.config),
+                barrier: outputs::barrier(
+                    &key.usage,
+                    circumstances.level,
+                    circumstances.config.isolation,
+                ),
                 usage: key.usage,
                 status: KeyStatus::StatusPending,
+                closed: None,
                 cipher: None,
             });
             if let Some(held) = keys.last_mut()
@@ -229,6 +239,9 @@ impl LoadedLicense {
 
 impl LoadedKey {
     fn evaluate(&self, standing: Standing, circumstances: &Circumstances<'_>) -> KeyStatus {
+        if self.closed.is_some() {
+            return KeyStatus::InternalError;
+        }
         if self.barrier.is_some() {
             return KeyStatus::OutputRestricted;
         }
@@ -237,7 +250,7 @@ impl LoadedKey {
             Standing::Waits => KeyStatus::StatusPending,
             Standing::Begins(_) => KeyStatus::UsableInFuture,
             Standing::Runs => {
-                let level = circumstances.config.level;
+                let level = circumstances.level;
                 if outputs::met(&self.usage, level, circumstances.panel) {
                     KeyStatus::Usable
                 } else {
@@ -247,11 +260,23 @@ impl LoadedKey {
         }
     }
 
+    /// Closes it for good after this many rejected units. True when it was not closed before.
+    pub(crate) fn close(&mut self, rejected: u32) -> bool {
+        let first = self.closed.is_none();
+        self.closed = Some(rejected);
+        self.status = KeyStatus::InternalError;
+        self.cipher = None;
+        first
+    }
+
+    /// Whether its status allows its use. A downscaled picture is one that a decoder makes: no key
+    /// of a clear session has that status.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self.status, KeyStatus::Usable | KeyStatus::OutputDownscaled)
+    }
+
     /// The expanded key, while the status allows its use.
     pub(crate) fn cipher(&self) -> Option<&ContentKey> {
-        match self.status {
-            KeyStatus::Usable => self.cipher.as_ref(),
-            _ => None,
-        }
+        self.cipher.as_ref().filter(|_| self.serves())
     }
 }

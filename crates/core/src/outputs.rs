@@ -5,10 +5,11 @@
 //! limit on the device's own picture is left. Without a panel a key that demands anything of
 //! outputs is restricted.
 
+use core::num::NonZeroU32;
+
 use keybearer_license::{Isolation, KeyUse};
 use keybearer_rules::{Level, MinSecurity, PictureLimit, SecureMediaPath};
 
-use crate::config::Config;
 use crate::platform::OutputSource;
 
 /// Why a key may not be used on this device, whatever the time.
@@ -20,10 +21,9 @@ pub(crate) enum Barrier {
     Worker,
 }
 
-/// The barrier between a key and this device, if there is one. It never goes away, so a key behind
+/// The barrier between a key and a session of this level, if there is one. It never goes away, so a key behind
 /// one is not kept.
-pub(crate) fn barrier(usage: &KeyUse, config: &Config) -> Option<Barrier> {
-    let level = config.level;
+pub(crate) fn barrier(usage: &KeyUse, level: Level, isolation: Isolation) -> Option<Barrier> {
     if level < usage.lowest_level {
         return Some(Barrier::Level(Some(usage.lowest_level)));
     }
@@ -37,7 +37,7 @@ pub(crate) fn barrier(usage: &KeyUse, config: &Config) -> Option<Barrier> {
     if usage.policy.secure_media_path == SecureMediaPath::Required && level < Level::High {
         return Some(Barrier::Level(Some(Level::High)));
     }
-    if usage.require_worker && config.isolation == Isolation::InProcess {
+    if usage.require_worker && isolation == Isolation::InProcess {
         return Some(Barrier::Worker);
     }
     None
@@ -64,14 +64,16 @@ pub(crate) fn host_reported(usage: &KeyUse, panel: Option<OutputSource>) -> bool
 /// is not stated counts as one pixel: the host's word can only lead to a refusal.
 pub(crate) fn picture_too_large(usage: &KeyUse, width: Option<u32>, height: Option<u32>) -> bool {
     let pixels = u64::from(width.unwrap_or(1)).saturating_mul(u64::from(height.unwrap_or(1)));
+    largest_picture(usage).is_some_and(|limit| pixels > u64::from(limit.get()))
+}
+
+/// The largest picture in pixels that the key allows on this device; `None`: any.
+pub(crate) fn largest_picture(usage: &KeyUse) -> Option<NonZeroU32> {
     let device = match usage.policy.max_res_device {
         PictureLimit::Pixels(limit) => Some(limit),
         _ => None,
     };
-    [usage.max_pixels, device]
-        .into_iter()
-        .flatten()
-        .any(|limit| pixels > u64::from(limit.get()))
+    [usage.max_pixels, device].into_iter().flatten().min()
 }
 
 #[cfg(test)]

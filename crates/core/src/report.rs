@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
-use keybearer_license::{Denial, Isolation, UnixTime};
+use keybearer_license::{Denial, DenialReason, Isolation, KeyId, UnixTime};
 use keybearer_rules::Level;
 use keybearer_wire::Status;
 use keybearer_wire::body::{
-    self, DenialReport, KeyReport, KeyStatus, LicenseReport, Reason, ReasonField,
+    self, DenialReport, KeyReport, KeyStatus, LicenseReport, MAX_REJECTIONS, Reason, ReasonField,
 };
 use keybearer_wire::field::{List, Text};
 
@@ -14,8 +14,8 @@ use crate::license::{Circumstances, LoadedKey, LoadedLicense};
 use crate::outputs::{self, Barrier};
 use crate::timing::Standing;
 
-/// Reasons of one key at most: level, time, outputs.
-const MAX_REASONS: usize = 3;
+/// Reasons of one key at most: rejections, level, time, outputs.
+const MAX_REASONS: usize = 4;
 
 /// A licence as the host sees it.
 ///
@@ -102,17 +102,23 @@ fn reasons(
         }
         return Ok(reasons);
     }
-    let config = circumstances.config;
+    if let Some(rejected) = key.closed {
+        reasons.push(Reason {
+            field: ReasonField::Rejections,
+            wanted: Some(i64::from(MAX_REJECTIONS)),
+            found: Some(i64::from(rejected)),
+        });
+    }
     match key.barrier {
         Some(Barrier::Level(wanted)) => reasons.push(Reason {
             field: ReasonField::Level,
             wanted: wanted.map(level),
-            found: Some(level(config.level)),
+            found: Some(level(circumstances.level)),
         }),
         Some(Barrier::Worker) => reasons.push(Reason {
             field: ReasonField::Worker,
             wanted: Some(i64::from(body::Isolation::Worker.code())),
-            found: Some(i64::from(isolation(config.isolation).code())),
+            found: Some(i64::from(isolation(circumstances.config.isolation).code())),
         }),
         None => {}
     }
@@ -142,7 +148,7 @@ fn reasons(
             found: latest,
         }),
     }
-    if !outputs::met(&key.usage, config.level, circumstances.panel) {
+    if !outputs::met(&key.usage, circumstances.level, circumstances.panel) {
         reasons.push(Reason {
             field: ReasonField::Outputs,
             wanted: None,
@@ -166,6 +172,20 @@ pub(crate) const fn isolation(isolation: Isolation) -> body::Isolation {
         Isolation::Tee => body::Isolation::Tee,
         Isolation::Worker => body::Isolation::Worker,
         Isolation::InProcess => body::Isolation::InProcess,
+    }
+}
+
+/// The denial that the core makes itself of a licence for a higher level than the session's.
+pub(crate) fn level_too_low(needed: Level, found: Level, key: KeyId) -> DenialReport<'static> {
+    DenialReport {
+        reason: DenialReason::LevelTooLow.code(),
+        rule: Some(Text("session-level")),
+        wanted: Some(Text(needed.name())),
+        found: Some(Text(found.name())),
+        server_code: None,
+        retry_after: None,
+        level_needed: Some(needed.code()),
+        key_id: Some(key.0),
     }
 }
 

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 use core::ops::Deref;
 
-use keybearer_wire::body::{Decrypted, SessionOpened};
+use keybearer_wire::body::{ChannelOpened, Decrypted, SessionOpened, Ticket, UnitDecrypted};
 use keybearer_wire::limits::MAX_RESPONSE;
 use keybearer_wire::{Body, Command, Status, encode_answer, fallback_response};
 
@@ -25,7 +25,11 @@ pub const fn response_limit(command: u32) -> usize {
             | Command::RemoveLicense
             | Command::EraseIdentity
             | Command::LoadRevocationList
-            | Command::OpenSession,
+            | Command::OpenSession
+            | Command::IssueTicket
+            | Command::RedeemTicket
+            | Command::DecryptUnit
+            | Command::CloseChannel,
         ) => INLINE,
         Some(_) => MAX_RESPONSE,
     }
@@ -54,12 +58,7 @@ impl Response {
 
     /// The answer of the sample path.
     pub(crate) fn decrypted(answer: &Decrypted) -> Self {
-        let mut writer = Writer::new();
-        writer.head(MAP, 2);
-        writer.head(UINT, 0);
-        writer.head(UINT, u64::from(Status::Ok.code()));
-        writer.head(UINT, 1);
-        writer.head(MAP, 2);
+        let mut writer = Writer::answer(2);
         writer.head(UINT, 0);
         writer.head(UINT, answer.bytes);
         writer.head(UINT, 1);
@@ -69,26 +68,56 @@ impl Response {
 
     /// The answer that carries a handle: it comes once the session is open, so it cannot fail.
     pub(crate) fn session_opened(answer: &SessionOpened) -> Self {
-        let mut writer = Writer::new();
-        writer.head(MAP, 2);
-        writer.head(UINT, 0);
-        writer.head(UINT, u64::from(Status::Ok.code()));
-        writer.head(UINT, 1);
-        writer.head(MAP, 1);
+        let mut writer = Writer::answer(1);
         writer.head(UINT, 0);
         writer.head(UINT, answer.session);
         writer.done()
     }
 
+    /// The answer that carries a ticket: it comes once the session waits for it, so it cannot fail.
+    pub(crate) fn ticket(answer: &Ticket) -> Self {
+        let mut writer = Writer::answer(1);
+        writer.head(UINT, 0);
+        writer.head(
+            BYTES,
+            u64::try_from(answer.ticket.len()).unwrap_or(u64::MAX),
+        );
+        writer.put(&answer.ticket);
+        writer.done()
+    }
+
+    /// The answer that carries a channel's handle: it comes once the ticket is redeemed.
+    pub(crate) fn channel_opened(answer: &ChannelOpened) -> Self {
+        let mut writer = Writer::answer(2);
+        writer.head(UINT, 0);
+        writer.head(UINT, answer.channel);
+        writer.head(UINT, 1);
+        writer.head(UINT, u64::from(answer.track_type));
+        writer.done()
+    }
+
+    /// The answer of the protected sample path.
+    pub(crate) fn unit_decrypted(answer: &UnitDecrypted) -> Self {
+        let entries = if answer.largest_picture.is_some() {
+            3
+        } else {
+            2
+        };
+        let mut writer = Writer::answer(entries);
+        writer.head(UINT, 0);
+        writer.head(UINT, answer.bytes);
+        writer.head(UINT, 1);
+        writer.head(UINT, answer.sequence);
+        if let Some(pixels) = answer.largest_picture {
+            writer.head(UINT, 2);
+            writer.head(UINT, u64::from(pixels));
+        }
+        writer.done()
+    }
+
     /// The answer without content, of commands that have done their work by then.
     pub(crate) fn empty() -> Self {
-        let mut writer = Writer::new();
-        writer.head(MAP, 2);
-        writer.head(UINT, 0);
-        writer.head(UINT, u64::from(Status::Ok.code()));
-        writer.head(UINT, 1);
-        writer.head(MAP, 0);
-        writer.done()
+        Writer::answer(0).done()
     }
 
     /// An answer that is encoded before what it tells of is done, so that a command without the
@@ -121,6 +150,8 @@ impl Deref for Response {
 
 /// CBOR major type of an unsigned integer, in its place in the head byte.
 const UINT: u8 = 0x00;
+/// CBOR major type of a byte string.
+const BYTES: u8 = 0x40;
 /// CBOR major type of a map.
 const MAP: u8 = 0xa0;
 
@@ -138,6 +169,17 @@ impl Writer {
         }
     }
 
+    /// Begins an answer under [`Status::Ok`] with so many entries.
+    fn answer(entries: u64) -> Self {
+        let mut writer = Self::new();
+        writer.head(MAP, 2);
+        writer.head(UINT, 0);
+        writer.head(UINT, u64::from(Status::Ok.code()));
+        writer.head(UINT, 1);
+        writer.head(MAP, entries);
+        writer
+    }
+
     fn head(&mut self, major: u8, value: u64) {
         let [.., w4, w3, w2, w1, b3, b2, b1, b0] = value.to_be_bytes();
         match value {
@@ -149,7 +191,8 @@ impl Writer {
         }
     }
 
-    /// Two maps, three keys, two full integers and a status take 26 bytes at most.
+    /// The longest answer, of a protected unit: five bytes of frame, then three keys and integers of
+    /// nine, nine and five bytes, 31 in all.
     fn put(&mut self, part: &[u8]) {
         let end = self.len.saturating_add(part.len());
         if let Some(room) = self.bytes.get_mut(self.len..end) {

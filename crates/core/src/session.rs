@@ -2,6 +2,8 @@
 //!
 //! A handle is a place in a fixed table and a generation that is never used twice, and it belongs
 //! to the client that opened the session. A stale, foreign or invented handle resolves to nothing.
+//!
+//! A session is clear or protected, and has one level, from when it is opened.
 
 use alloc::vec::Vec;
 
@@ -10,21 +12,19 @@ use keybearer_license::{
     AnchorRef, Challenge, KeyId, LicenseId, OpenedServiceInfo, PendingLicense, PendingTime, Roles,
     Service, open_service_info,
 };
+use keybearer_rules::Level;
 use keybearer_wire::Status;
-use keybearer_wire::body::KeyStatus;
 use keybearer_wire::limits::{
-    MAX_ERASED_PER_SESSION, MAX_KEYS, MAX_KEYS_PER_CLIENT, MAX_KEYS_PER_SESSION,
-    MAX_LICENSES_PER_SESSION, MAX_PENDING_PER_SESSION, MAX_SESSIONS, MAX_SESSIONS_PER_CLIENT,
+    MAX_ERASED_PER_SESSION, MAX_LICENSES_PER_SESSION, MAX_PENDING_PER_SESSION,
 };
 
 use crate::anchor::AnchorState;
 use crate::core::ClientId;
+use crate::handover::Handover;
 use crate::license::{Circumstances, LoadedKey, LoadedLicense, Trace};
-use crate::platform::{Moment, PlatformError};
+use crate::platform::Moment;
 use crate::refusal;
-
-/// Places in the table, as handles count them.
-const PLACES: u64 = 256;
+use crate::rejections::Report;
 
 /// A request that waits for its answer.
 pub(crate) struct Pending {
@@ -51,6 +51,10 @@ pub(crate) struct Session {
     pub(crate) owner: ClientId,
     pub(crate) anchor: Digest,
     pub(crate) service: Service,
+    /// What requests, statuses and grants of this session go by.
+    pub(crate) level: Level,
+    /// Of a protected session: the way to its decoders. `None`: a clear one.
+    pub(crate) handover: Option<Handover>,
     /// The service's last challenge that no request has used yet.
     pub(crate) challenge: Option<Challenge>,
     /// Oldest first, each with its number in the order of requests.
@@ -68,11 +72,19 @@ pub(crate) struct Session {
 
 impl Session {
     /// A session of `owner` towards a service that `opened` verified under `anchor`.
-    pub(crate) fn new(owner: ClientId, anchor: Digest, opened: OpenedServiceInfo) -> Self {
+    pub(crate) fn new(
+        owner: ClientId,
+        anchor: Digest,
+        opened: OpenedServiceInfo,
+        level: Level,
+        handover: Option<Handover>,
+    ) -> Self {
         Self {
             owner,
             anchor,
             service: opened.service,
+            level,
+            handover,
             challenge: Some(opened.info.challenge),
             pending: Vec::new(),
             requests: 0,
@@ -199,6 +211,14 @@ impl Session {
             }
             license.continue_from(&previous);
         }
+        if let Some(handover) = &self.handover {
+            // A key stays closed whichever licence brings it again.
+            for key in &mut license.keys {
+                if let Some(rejected) = handover.closed(key.id) {
+                    key.close(rejected);
+                }
+            }
+        }
         let stays = |other: &&LoadedLicense| other.id != license.id && !other.is_over();
         let licenses = self.licenses.iter().filter(stays).count();
         let keys: usize = self
@@ -306,129 +326,51 @@ impl Session {
             let Some(held) = loaded.keys.iter().position(holds) else {
                 continue;
             };
-            let usable = |key: &LoadedKey| key.status == KeyStatus::Usable;
-            if loaded.keys.get(held).is_some_and(usable) {
+            if loaded.keys.get(held).is_some_and(LoadedKey::serves) {
                 return Ok((at, held));
             }
             refusal = Status::KeyNotUsable;
         }
         Err(refusal)
     }
-}
 
-/// All sessions of all clients.
-pub(crate) struct Sessions {
-    table: Vec<Option<(u64, Session)>>,
-    generation: u64,
-}
-
-impl Sessions {
-    /// An empty table; the only allocation it ever makes.
-    ///
-    /// # Errors
-    /// [`PlatformError::Memory`].
-    pub(crate) fn new() -> Result<Self, PlatformError> {
-        let mut table = Vec::new();
-        table
-            .try_reserve_exact(MAX_SESSIONS)
-            .map_err(|_| PlatformError::Memory)?;
-        table.resize_with(MAX_SESSIONS, || None);
-        Ok(Self {
-            table,
-            generation: 0,
-        })
+    /// Takes in what a decoder says of the units it was given last.
+    pub(crate) fn hear(&mut self, channel: u64, report: Report) {
+        if let Some(handover) = &mut self.handover {
+            handover.report(channel, report);
+        }
+        self.close_keys();
     }
 
-    /// True when a client cannot open one more session: all are in use, or all that one client
-    /// may open.
-    ///
-    /// A client is a connection, so this protects clients from each other's mistakes and from one
-    /// greedy connection. A hostile program with two connections still takes every session.
-    pub(crate) fn is_full_for(&self, client: ClientId) -> bool {
-        let open = self.table.iter().flatten();
-        let own = open.filter(|(_, session)| session.owner == client).count();
-        own >= MAX_SESSIONS_PER_CLIENT || self.table.iter().all(Option::is_some)
+    /// Closes the channels that `which` picks by handle and decoder.
+    pub(crate) fn hang_up(&mut self, which: impl Fn(u64, ClientId) -> bool) {
+        if let Some(handover) = &mut self.handover {
+            handover.close(which);
+        }
+        self.close_keys();
     }
 
-    /// Opens a session and returns its handle.
-    ///
-    /// # Errors
-    /// [`Status::TooManySessions`], also when the generations are used up.
-    pub(crate) fn open(&mut self, session: Session) -> Result<u64, Status> {
-        let (place, slot) = (0_u64..)
-            .zip(&mut self.table)
-            .find(|(_, slot)| slot.is_none())
-            .ok_or(Status::TooManySessions)?;
-        let generation = self
-            .generation
-            .checked_add(1)
-            .ok_or(Status::TooManySessions)?;
-        let handle = generation
-            .checked_mul(PLACES)
-            .and_then(|handle| handle.checked_add(place))
-            .ok_or(Status::TooManySessions)?;
-        self.generation = generation;
-        *slot = Some((handle, session));
-        Ok(handle)
-    }
-
-    /// How many keys a session may hold, those it holds included: as many as a session may, as
-    /// its client may, and as all others leave. Keys that have ended take room until they go.
-    pub(crate) fn room_for_keys(&self, client: ClientId, handle: u64) -> usize {
-        let others = || {
-            let open = self.table.iter().flatten();
-            open.filter(|(other, _)| *other != handle)
-                .map(|(_, session)| (session.owner, session.key_count()))
+    /// Closes the keys under which too many units in a row were rejected.
+    fn close_keys(&mut self) {
+        let Some(handover) = &self.handover else {
+            return;
         };
-        let all: usize = others().map(|(_, keys)| keys).sum();
-        let own = others().filter(|(owner, _)| *owner == client);
-        let own: usize = own.map(|(_, keys)| keys).sum();
-        MAX_KEYS_PER_SESSION
-            .min(MAX_KEYS_PER_CLIENT.saturating_sub(own))
-            .min(MAX_KEYS.saturating_sub(all))
-    }
-
-    /// The session of a handle.
-    ///
-    /// # Errors
-    /// [`Status::UnknownSession`] for a stale handle and for another client's.
-    pub(crate) fn get(&mut self, client: ClientId, handle: u64) -> Result<&mut Session, Status> {
-        match self.slot(handle) {
-            Some(Some((current, session))) if *current == handle && session.owner == client => {
-                Ok(session)
-            }
-            _ => Err(Status::UnknownSession),
-        }
-    }
-
-    /// Closes a session and erases what it holds.
-    ///
-    /// # Errors
-    /// [`Status::UnknownSession`].
-    pub(crate) fn close(&mut self, client: ClientId, handle: u64) -> Result<(), Status> {
-        self.get(client, handle)?;
-        if let Some(slot) = self.slot(handle) {
-            *slot = None;
-        }
-        Ok(())
-    }
-
-    /// Closes every session that `which` picks.
-    pub(crate) fn close_all(&mut self, which: impl Fn(&Session) -> bool) {
-        for slot in &mut self.table {
-            if slot.as_ref().is_some_and(|(_, session)| which(session)) {
-                *slot = None;
+        let mut changed = false;
+        for key in self
+            .licenses
+            .iter_mut()
+            .flat_map(|license| &mut license.keys)
+        {
+            if let Some(rejected) = handover.closed(key.id) {
+                changed |= key.close(rejected);
             }
         }
-    }
-
-    /// All open sessions.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
-        self.table.iter_mut().flatten().map(|(_, session)| session)
-    }
-
-    fn slot(&mut self, handle: u64) -> Option<&mut Option<(u64, Session)>> {
-        let place = usize::try_from(handle % PLACES).ok()?;
-        self.table.get_mut(place)
+        if changed {
+            self.changed();
+        }
     }
 }
+
+mod table;
+
+pub(crate) use table::Sessions;

@@ -10,7 +10,7 @@ mod support;
 
 use support::{Device, Service, cenc_use, key, license, records, samples};
 
-use keybearer_core::InPlace;
+use keybearer_core::{Caller, InPlace};
 use keybearer_wire::body::{Decrypt, Decrypted};
 use keybearer_wire::field::Blob;
 use keybearer_wire::limits::MAX_REQUEST;
@@ -85,7 +85,7 @@ fn session(device: &mut Device, service: &mut Service, info: &[u8], at: u32) {
         device.close(session).unwrap();
     } else {
         device.core.disconnect(device.client);
-        device.client = device.core.connect().unwrap();
+        device.client = device.core.connect(Caller::Host).unwrap();
     }
 }
 

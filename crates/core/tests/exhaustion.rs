@@ -179,6 +179,7 @@ fn story(lasting: bool) -> usize {
     let open = body::OpenSession {
         anchor: anchor.0,
         service_info: Blob(&info),
+        protected: false,
     };
     let opened = story.step(&mut device, &open, &mut NoMedia);
     let session = decode_response::<body::SessionOpened>(&opened)

@@ -19,6 +19,7 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use keybearer_core::Caller;
 use keybearer_license::{Renewal, Serial};
 use keybearer_wire::Status;
 use keybearer_wire::limits::{
@@ -143,7 +144,7 @@ fn the_quotas_fit_the_heap_of_the_trusted_application() {
     for open in 0..MAX_SESSIONS {
         if open % MAX_SESSIONS_PER_CLIENT == 0 && open > 0 {
             clients.push(device.client);
-            device.client = device.core.connect().unwrap();
+            device.client = device.core.connect(Caller::Host).unwrap();
         }
         let service = &mut services[open % MAX_ANCHORS];
         let session = device.open(service).unwrap();

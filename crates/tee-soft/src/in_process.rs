@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use keybearer_core::{Buffers, ClientId, Core, InPlace, NoMedia};
+use keybearer_core::{Buffers, Caller, ClientId, Core, InPlace, NoMedia};
 use keybearer_license::Isolation;
 use keybearer_tee::{BackendInfo, Media, Tee, TeeError, TeeSession};
 use keybearer_wire::limits::MAX_CLIENTS;
@@ -91,7 +91,7 @@ struct SoftSession {
 
 impl SoftSession {
     fn new(core: SharedCore) -> Result<Self, TeeError> {
-        let client = lock(&core)?.connect();
+        let client = lock(&core)?.connect(Caller::Host);
         let client = client.ok_or_else(|| {
             TeeError::Unavailable(format!("all its {MAX_CLIENTS} connections are in use"))
         })?;

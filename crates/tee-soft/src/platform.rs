@@ -83,6 +83,7 @@ pub fn core(
     };
     let config = Config {
         level: Level::Low,
+        decoder: false,
         isolation,
         debug: false,
         ta_version: None,

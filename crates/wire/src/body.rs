@@ -49,6 +49,7 @@ coded! {
         Worker = 11, "the key may only be used in the sandboxed worker process";
         HostReported = 12, "the key demands something of outputs, and only the host vouches for them";
         Recovery = 13, "no renewal came in the time allowed past its due moment";
+        Rejections = 14, "too many units in a row were no content that decodes; the key is closed for this session";
     }
 }
 
@@ -94,7 +95,8 @@ body! {
         0 => abi: u16,
         /// Version of the core.
         1 => version: Text<'a, MAX_VERSION>,
-        /// Level of the backend that really runs, a `keybearer_rules::Level` number.
+        /// Highest level of its sessions, a `keybearer_rules::Level` number. A clear session is at
+        /// most Medium.
         2 => level: u8,
         /// Where it runs.
         3 => isolation: Isolation,
@@ -108,6 +110,8 @@ body! {
         7 => max_media: u32,
         /// True when the application may name a trust anchor (level Low).
         8 => application_anchors: bool,
+        /// True when it has a decoder: protected sessions may be opened.
+        9 => protected: bool,
     }
 }
 
@@ -198,6 +202,10 @@ body! {
         0 => anchor: [u8; 32],
         /// Service info of the licence service, fresh or kept.
         1 => service_info: Blob<'a, MAX_SERVICE_MESSAGE>,
+        /// A protected session, whose media goes to the decoder and never comes back clear. It is
+        /// what a trusted side of level High is certified for; without it a session is at most
+        /// Medium.
+        2 => protected: bool,
     }
 }
 
@@ -312,7 +320,9 @@ body! {
 }
 
 body! {
-    /// Why the service refused.
+    /// Why there is no licence. The service says so; or this side, with the reason for a level too
+    /// low and the rule `session-level`, where the service granted keys that this session is too low
+    /// for, all of them.
     DenialReport<'a> {
         /// Reason code of the licence protocol.
         0 => reason: u16,
@@ -458,6 +468,13 @@ body! {
 // A full decrypt call must fit the request limit with room for its scalar fields.
 const _: () =
     assert!(MAX_SAMPLE_RECORDS.saturating_add(MAX_SUBSAMPLE_RECORDS) < MAX_REQUEST - 1024);
+
+mod protected;
+
+pub use protected::{
+    ChannelOpened, CloseChannel, DecryptUnit, IssueTicket, MAX_REJECTIONS, RedeemTicket, Ticket,
+    UnitDecrypted,
+};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 //! both, tests that they agree.
 
 /// Version of this interface; [`crate::body::Description`] carries it.
-pub const ABI_VERSION: u16 = 1;
+pub const ABI_VERSION: u16 = 2;
 
 /// Largest request body in bytes.
 pub const MAX_REQUEST: usize = 128 * 1024;
@@ -54,6 +54,10 @@ pub const MAX_KEYS: usize = 512;
 pub const MAX_KEYS_PER_CLIENT: usize = 256;
 /// Requests that one session may have unanswered; a further one drops the oldest.
 pub const MAX_PENDING_PER_SESSION: usize = 4;
+/// Tickets of one session that nobody has redeemed; a further one drops the oldest.
+pub const MAX_TICKETS_PER_SESSION: usize = 4;
+/// Channels open at once to one session.
+pub const MAX_CHANNELS_PER_SESSION: usize = 4;
 /// Key ids in one licence request.
 pub const MAX_KEY_IDS: usize = 64;
 /// Items of init data in one licence request.

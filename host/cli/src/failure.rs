@@ -168,7 +168,11 @@ const fn exit_of(status: Status) -> Exit {
         | Status::StaleSequence
         | Status::StaleServiceInfo => Exit::Service,
         // The file's own tables and sizes.
-        Status::BadSampleTable | Status::MediaTooLarge => Exit::Input,
+        Status::BadSampleTable
+        | Status::MediaTooLarge
+        | Status::ContentRejected
+        | Status::NoDecoderMemory
+        | Status::UnsupportedCodec => Exit::Input,
         // Everything else is between this command and the trusted side; a status of a later core too.
         _ => Exit::Trusted,
     }
@@ -235,11 +239,16 @@ mod tests {
             (8, Trusted),
             (9, Trusted),
             (10, Trusted),
+            (11, Trusted),
             (32, Trusted),
             (33, Trusted),
             (34, Trusted),
             (35, Trusted),
             (36, Trusted),
+            (37, Trusted),
+            (38, Trusted),
+            (39, Trusted),
+            (40, Trusted),
             (64, Trusted),
             (65, Trusted),
             (66, Trusted),
@@ -278,6 +287,11 @@ mod tests {
             (167, Denied),
             (168, Denied),
             (169, Trusted),
+            (192, Input),
+            (193, Input),
+            (194, Input),
+            (195, Trusted),
+            (196, Trusted),
         ];
         let given: Vec<(u16, Exit)> = Status::ALL
             .iter()

@@ -167,6 +167,7 @@ impl Device {
         let request = body::OpenSession {
             anchor: anchor.0,
             service_info: Blob(service_info),
+            protected: false,
         };
         let opened = self
             .connection

@@ -70,7 +70,8 @@ fn field_value(field: ReasonField, value: i64) -> String {
         ReasonField::TrustedTime
         | ReasonField::Outputs
         | ReasonField::Worker
-        | ReasonField::HostReported => None,
+        | ReasonField::HostReported
+        | ReasonField::Rejections => None,
     }
     .unwrap_or_else(|| value.to_string())
 }
@@ -219,6 +220,11 @@ pub const fn status_advice(status: Status) -> Option<&'static str> {
         Status::LicenseEnded | Status::UnknownKey => "acquire a new licence",
         Status::KeyNotUsable => "ask for the key's status and reasons",
         Status::LevelTooLow => "use a device or backend of a higher level",
+        Status::WrongSessionKind => {
+            "open a clear session for media that comes back, a protected one for media that does not"
+        }
+        Status::UnknownTicket | Status::UnknownChannel => "issue a new ticket for the decoder",
+        Status::TooManyChannels => "close a decoder of this session that is no longer needed",
         Status::WorkerRequired => {
             "use the sandboxed worker process, or a backend of a higher level"
         }

@@ -242,6 +242,7 @@ impl FakeState {
                 clock: true,
                 max_media: 1 << 20,
                 application_anchors: true,
+                protected: false,
             }),
             Command::OpenSession => encode_answer(&body::SessionOpened { session: 1 }),
             Command::CloseSession | Command::LoadRevocationList => encode_answer(&body::Empty {}),

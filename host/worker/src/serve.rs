@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use keybearer_core::{ClientId, Core, NoMedia};
+use keybearer_core::{Caller, ClientId, Core, NoMedia};
 use keybearer_tee_soft::channel::{
     ARENA, Answer, Call, FromHost, FromWorker, MAX_MESSAGE, MAX_REGION, MAX_REGIONS, Place,
     RESPONSE_AT,
@@ -192,7 +192,7 @@ impl<'c> Server<'c> {
         let Ok(arena) = Mapping::new(arena.as_fd(), ARENA) else {
             return Ok(false);
         };
-        let Some(client) = self.core.connect() else {
+        let Some(client) = self.core.connect(Caller::Host) else {
             return Ok(false);
         };
         self.connections.push(Connection {

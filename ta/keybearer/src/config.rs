@@ -17,11 +17,31 @@ pub const ANCHORS: &[Digest] = &parse::<{ count(ANCHOR_LIST) }>(ANCHOR_LIST);
 /// so, and a service that is not marked as a test service refuses it.
 pub const DEBUG: bool = is_set(option_env!("KEYBEARER_TA_DEBUG"));
 
+/// UUID of the decoder whose sessions are given clear media; `None`: nobody's are, and the highest
+/// level is Medium.
+///
+/// `KEYBEARER_TA_DECODER` at build time: a UUID in lower case, or nothing at all for none. Without
+/// the variable it is that of the decoder which is built from these sources. Whoever can sign an
+/// application under this UUID can read the content of protected sessions: the UUID is no
+/// secret, the signing key is.
+pub const DECODER: Option<&str> = match option_env!("KEYBEARER_TA_DECODER") {
+    Some(uuid) if uuid.is_empty() => None,
+    Some(uuid) => Some(uuid_text(uuid)),
+    None => Some(uuid_text(
+        include_str!("../../decoder/uuid.txt").trim_ascii_end(),
+    )),
+};
+
 /// What the core shall say about this build.
 #[must_use]
 pub fn config() -> Config {
     Config {
-        level: Level::Medium,
+        level: if DECODER.is_some() {
+            Level::High
+        } else {
+            Level::Medium
+        },
+        decoder: DECODER.is_some(),
         isolation: Isolation::Tee,
         debug: DEBUG,
         ta_version: Some(VERSION),
@@ -93,6 +113,26 @@ const fn nibble(digit: u8) -> u8 {
         b'A'..=b'F' => digit - b'A' + 10,
         _ => panic!("KEYBEARER_TA_ANCHORS: not a hexadecimal digit"),
     }
+}
+
+/// A UUID as the TEE's text for one is; a build with another form stops here.
+const fn uuid_text(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    assert!(
+        bytes.len() == 36,
+        "KEYBEARER_TA_DECODER: a UUID of 36 characters"
+    );
+    let mut at = 0;
+    while at < bytes.len() {
+        match (at, bytes[at]) {
+            (8 | 13 | 18 | 23, b'-') => {}
+            (8 | 13 | 18 | 23, _) => panic!("KEYBEARER_TA_DECODER: five groups parted by hyphens"),
+            (_, b'0'..=b'9' | b'a'..=b'f') => {}
+            _ => panic!("KEYBEARER_TA_DECODER: digits 0 to 9 and a to f"),
+        }
+        at += 1;
+    }
+    text
 }
 
 const fn is_set(value: Option<&str>) -> bool {

@@ -13,6 +13,7 @@
 
 extern crate alloc;
 
+pub mod caller;
 pub mod config;
 pub mod instance;
 pub mod media;

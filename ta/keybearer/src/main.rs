@@ -13,7 +13,8 @@ extern crate alloc;
 
 use keybearer_core::{ClientId, Core, response_limit};
 use keybearer_ta::{
-    config::config,
+    caller::caller,
+    config::{DECODER, config},
     instance::Instance,
     media::CallMedia,
     platform::{GlobalPlatform, parts},
@@ -56,7 +57,8 @@ fn destroy() {
 
 #[ta_open_session]
 fn open(_: &mut NoSlots, connection: &mut Connection) -> Result<()> {
-    let client = with_core(Core::connect)?;
+    let caller = caller(DECODER);
+    let client = with_core(|core| core.connect(caller))?;
     connection.0 = Some(client.ok_or(ErrorKind::Busy)?);
     Ok(())
 }

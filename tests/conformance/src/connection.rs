@@ -206,6 +206,7 @@ impl Connection {
         let request = body::OpenSession {
             anchor,
             service_info,
+            protected: false,
         };
         self.say(&request, |a| a.session)
     }

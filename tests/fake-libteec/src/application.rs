@@ -1,7 +1,7 @@
 //! The trusted application on a board: one instance for all sessions, kept alive, as the genuine
 //! one's flags have it.
 
-use keybearer_core::{Anchors, ClientId, Config, Core, response_limit};
+use keybearer_core::{Anchors, Caller, ClientId, Config, Core, response_limit};
 use keybearer_license::Isolation;
 use keybearer_rules::Level;
 use keybearer_ta::media::CallMedia;
@@ -35,6 +35,7 @@ impl Application {
     pub(crate) fn start(machine: &Machine) -> Option<Self> {
         let config = Config {
             level: Level::None,
+            decoder: true,
             isolation: Isolation::InProcess,
             debug: true,
             ta_version: None,
@@ -50,7 +51,7 @@ impl Application {
 
     /// Opens a session; `None` when all are in use.
     pub(crate) fn open(&mut self) -> Option<ClientId> {
-        self.core.connect()
+        self.core.connect(Caller::Host)
     }
 
     pub(crate) fn close(&mut self, client: ClientId) {

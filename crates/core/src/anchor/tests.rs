@@ -9,6 +9,7 @@ const ANCHOR: Digest = Digest([1; 32]);
 fn config() -> Config {
     Config {
         level: Level::Low,
+        decoder: false,
         isolation: Isolation::InProcess,
         debug: true,
         ta_version: None,

@@ -75,7 +75,15 @@ pub(crate) fn run<P: Platform>(
         ueid: evidence::ueid(parts, &anchor)?,
         oem: core.config.oem,
         model,
-        evidence: evidence::collect(parts, &core.config, &anchor, now, &core.instance, anchored)?,
+        evidence: evidence::collect(
+            parts,
+            &core.config,
+            core.config.level,
+            &anchor,
+            now,
+            &core.instance,
+            anchored,
+        )?,
         token,
     };
     let mut signer = AnchorSigner::new(&mut parts.identity, anchor)?;

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use keybearer_license::{
-    Capabilities, DeviceIdentity, InitData, KeyId, LicenseId, LicenseKind, LicenseRef,
+    Capabilities, Codec, DeviceIdentity, InitData, KeyId, LicenseId, LicenseKind, LicenseRef,
     LicenseRequest, RequestKind, build_license_request,
 };
 use keybearer_wire::Status;
@@ -55,7 +55,15 @@ pub(crate) fn run<P: Platform>(
     let certificate = state.certificate()?;
     let anchored = state.time.known().is_some();
     let parts = &mut core.parts;
-    let evidence = evidence::collect(parts, &core.config, &anchor, now, &core.instance, anchored)?;
+    let evidence = evidence::collect(
+        parts,
+        &core.config,
+        session.level,
+        &anchor,
+        now,
+        &core.instance,
+        anchored,
+    )?;
     let mut init_data = Vec::new();
     init_data
         .try_reserve_exact(request.init_data.0.len())
@@ -78,8 +86,7 @@ pub(crate) fn run<P: Platform>(
         init_data,
         wanted: LicenseKind::Session,
         evidence,
-        // Without output reports the trusted side knows of none.
-        capabilities: Capabilities::default(),
+        capabilities: capabilities(session)?,
         host_stated,
         model: certificate.model.copied().map_err(refusal::of_message)?,
         token,
@@ -105,6 +112,19 @@ pub(crate) fn run<P: Platform>(
         sent: now,
     });
     Ok(response)
+}
+
+/// What the trusted side knows itself: what its decoder decodes. Without output reports it knows of
+/// no output.
+fn capabilities(session: &Session) -> Result<Capabilities, Status> {
+    let codecs = match session.handover {
+        Some(_) => Some(collected([Codec::H264].into_iter())?),
+        None => None,
+    };
+    Ok(Capabilities {
+        codecs_at_high: codecs,
+        ..Capabilities::default()
+    })
 }
 
 /// A renewal names a licence that the session holds; a new licence names none.

@@ -29,5 +29,6 @@ pub(crate) fn run<P: Platform>(core: &mut Core<P>, _call: &Call, _request: Descr
         clock: core.parts.clock.is_some(),
         max_media: config.max_media,
         application_anchors: config.anchors == Anchors::Application,
+        protected: config.session_level(true).is_some(),
     }))
 }

@@ -3,10 +3,14 @@
 //! An answer is for one request of this session and uses it up; a second one, a copy, or one for
 //! another request, session or device finds nothing to answer. A wrong answer leaves the request
 //! waiting for the right one.
+//!
+//! A licence none of whose keys this session's level reaches is an answer all the same: the host is
+//! told the level needed, as by a denial, and nothing is kept of it.
 
 use keybearer_license::{
-    Answer, License, LicenseError, LicenseOutcome, Trust, open_license_answer,
+    Answer, KeyId, License, LicenseError, LicenseOutcome, Trust, open_license_answer,
 };
+use keybearer_rules::Level;
 use keybearer_wire::Status;
 use keybearer_wire::body::{AnswerLoaded, LoadAnswer};
 
@@ -38,6 +42,7 @@ pub(crate) fn run<P: Platform>(
     time.answered(answer.time_anchor, opened.sent, now);
     let circumstances = Circumstances {
         config: &core.config,
+        level: session.level,
         now,
         time: time.known(),
         panel: core.panel,
@@ -48,15 +53,26 @@ pub(crate) fn run<P: Platform>(
             let issued = answer.server_time;
             let validity = answer.signer.validity;
             let mut license = LoadedLicense::new(license, issued, validity, &circumstances)?;
-            check_use(&license, &core.parts)?;
-            session.admit(&mut license, room)?;
-            // An earlier instance's first use may bear on this one.
-            license.refresh(&circumstances);
-            let response = Response::encoded(&AnswerLoaded {
-                license: Some(report::license(&license, &circumstances)?),
-                denial: None,
-            })?;
-            (Some(license), response)
+            match check_use(&license, &core.parts)? {
+                Use::Allowed => {
+                    session.admit(&mut license, room)?;
+                    // An earlier instance's first use may bear on this one.
+                    license.refresh(&circumstances);
+                    let response = Response::encoded(&AnswerLoaded {
+                        license: Some(report::license(&license, &circumstances)?),
+                        denial: None,
+                    })?;
+                    (Some(license), response)
+                }
+                Use::NeedsLevel(needed, key) => {
+                    let denial = report::level_too_low(needed, session.level, key);
+                    let response = Response::encoded(&AnswerLoaded {
+                        license: None,
+                        denial: Some(denial),
+                    })?;
+                    (None, response)
+                }
+            }
         }
         LicenseOutcome::Denied(denial) => {
             let response = Response::encoded(&AnswerLoaded {
@@ -123,8 +139,8 @@ fn check(
     circumstances: &Circumstances<'_>,
     state: &AnchorState,
 ) -> Result<(), Status> {
-    let Circumstances { config, time, .. } = *circumstances;
-    state.check_revocation(license.least_revocation, config.level, time)?;
+    let Circumstances { level, time, .. } = *circumstances;
+    state.check_revocation(license.least_revocation, level, time)?;
     // The counter that a licence names is for storing it, which nothing here does. Counted plays,
     // keys for in-band leaves and keys that rotate are rights of licences this core does not keep:
     // `rotation` stands in every licence with a key that has a period.
@@ -134,19 +150,30 @@ fn check(
     Ok(())
 }
 
-/// Refuses a licence that could never be used here.
-fn check_use<P: Platform>(license: &LoadedLicense, parts: &Parts<P>) -> Result<(), Status> {
+/// What a licence can be used for here.
+enum Use {
+    /// At least one of its keys can.
+    Allowed,
+    /// None can be, and the lowest level that would do is this, for this key.
+    NeedsLevel(Level, KeyId),
+}
+
+/// Refuses a licence that could never be used here, and tells one that another session could use.
+fn check_use<P: Platform>(license: &LoadedLicense, parts: &Parts<P>) -> Result<Use, Status> {
     let barriers = || license.keys.iter().map(|key| key.barrier);
     if !license.keys.is_empty() && barriers().all(|barrier| barrier.is_some()) {
         // The smallest change that would open a key is what the host is told.
-        let any = |wanted: fn(Barrier) -> bool| barriers().flatten().any(wanted);
-        return Err(if any(|barrier| barrier == Barrier::Worker) {
-            Status::WorkerRequired
-        } else if any(|barrier| matches!(barrier, Barrier::Level(Some(_)))) {
-            Status::LevelTooLow
-        } else {
-            Status::UseDenied
+        if barriers().any(|barrier| barrier == Some(Barrier::Worker)) {
+            return Err(Status::WorkerRequired);
+        }
+        let levels = license.keys.iter().filter_map(|key| match key.barrier {
+            Some(Barrier::Level(Some(needed))) => Some((needed, key.id)),
+            _ => None,
         });
+        let (needed, key) = levels
+            .min_by_key(|(needed, _)| *needed)
+            .ok_or(Status::UseDenied)?;
+        return Ok(Use::NeedsLevel(needed, key));
     }
     if license.terms.limited() && parts.clock.is_none() {
         return Err(Status::NoTrustedTime);
@@ -154,5 +181,5 @@ fn check_use<P: Platform>(license: &LoadedLicense, parts: &Parts<P>) -> Result<(
     if matches!(license.standing(), Standing::Ended(_)) {
         return Err(Status::LicenseEnded);
     }
-    Ok(())
+    Ok(Use::Allowed)
 }

@@ -1,4 +1,5 @@
-//! `OpenSession`: a licence session towards one service, verified under the device's anchor.
+//! `OpenSession`: a licence session towards one service, verified under the device's anchor; clear or
+//! protected, which decides its level for good.
 
 use keybearer_crypto::Digest;
 use keybearer_license::{AnchorRef, Roles, open_service_info};
@@ -8,6 +9,7 @@ use keybearer_wire::body::{OpenSession, SessionOpened};
 use crate::anchor;
 use crate::command::Outcome;
 use crate::core::{Call, Core};
+use crate::handover::Handover;
 use crate::platform::Platform;
 use crate::refusal;
 use crate::response::Response;
@@ -19,6 +21,8 @@ pub(crate) fn run<P: Platform>(
     request: OpenSession<'_>,
 ) -> Outcome {
     call.now()?;
+    let level = core.config.session_level(request.protected);
+    let level = level.ok_or(Status::LevelTooLow)?;
     if core.sessions.is_full_for(call.client) {
         return Err(Status::TooManySessions);
     }
@@ -36,7 +40,8 @@ pub(crate) fn run<P: Platform>(
     if !opened.service.claims.roles.contains(Roles::LICENSE) {
         return Err(Status::RoleMissing);
     }
-    let session = Session::new(call.client, anchor, opened);
+    let handover = request.protected.then(Handover::new).transpose()?;
+    let session = Session::new(call.client, anchor, opened, level, handover);
     let session = core.sessions.open(session)?;
     Ok(Response::session_opened(&SessionOpened { session }))
 }

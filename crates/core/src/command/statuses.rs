@@ -23,6 +23,7 @@ pub(crate) fn run<P: Platform>(core: &mut Core<P>, call: &Call, request: Statuse
     state.settle_time(&mut core.parts, state.time)?;
     let circumstances = Circumstances {
         config: &core.config,
+        level: session.level,
         now,
         time: state.time.known(),
         panel: core.panel,

@@ -7,7 +7,6 @@ use keybearer_rules::{
 };
 
 use super::*;
-use crate::config::Anchors;
 
 fn usage() -> KeyUse {
     KeyUse {
@@ -27,39 +26,24 @@ fn usage() -> KeyUse {
     }
 }
 
-fn config(level: Level, isolation: Isolation) -> Config {
-    Config {
-        level,
-        isolation,
-        debug: false,
-        ta_version: None,
-        anchors: Anchors::Application,
-        max_media: 0,
-        oem: None,
-        measurement: None,
-        attestation: None,
-    }
-}
-
 #[test]
 fn levels_are_ordered() {
     for own in [Level::None, Low, Medium, High] {
         for wanted in [Level::None, Low, Medium, High] {
-            let config = config(own, Isolation::Tee);
             let expected = (own < wanted).then_some(Barrier::Level(Some(wanted)));
             let lowest = KeyUse {
                 lowest_level: wanted,
                 ..usage()
             };
-            assert_eq!(barrier(&lowest, &config), expected);
+            assert_eq!(barrier(&lowest, own, Isolation::Tee), expected);
             let mut policy = usage();
             policy.policy.min_security = MinSecurity::AtLeast(wanted);
-            assert_eq!(barrier(&policy, &config), expected);
+            assert_eq!(barrier(&policy, own, Isolation::Tee), expected);
         }
         let mut denied = usage();
         denied.policy.min_security = MinSecurity::Deny;
         assert_eq!(
-            barrier(&denied, &config(own, Isolation::Tee)),
+            barrier(&denied, own, Isolation::Tee),
             Some(Barrier::Level(None))
         );
     }
@@ -74,7 +58,7 @@ fn a_secure_media_path_is_highs() {
         (Medium, Some(Barrier::Level(Some(High)))),
         (High, None),
     ] {
-        assert_eq!(barrier(&secure, &config(level, Isolation::Tee)), expected);
+        assert_eq!(barrier(&secure, level, Isolation::Tee), expected);
     }
 }
 
@@ -89,7 +73,7 @@ fn a_demand_for_a_worker_is_met_by_more_than_the_applications_process() {
         (Isolation::Worker, None),
         (Isolation::Tee, None),
     ] {
-        assert_eq!(barrier(&worker, &config(Low, isolation)), expected);
+        assert_eq!(barrier(&worker, Low, isolation), expected);
     }
 }
 

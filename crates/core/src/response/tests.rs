@@ -72,6 +72,7 @@ fn an_answer_that_cannot_be_encoded_falls_back() {
         clock: false,
         max_media: 0,
         application_anchors: false,
+        protected: true,
     };
     assert_eq!(*Response::answer(&answer), *fallback_response());
     assert_eq!(Response::encoded(&answer).err(), Some(Status::OutOfMemory));

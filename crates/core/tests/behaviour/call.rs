@@ -15,15 +15,52 @@ fn refusal(response: &[u8]) -> Status {
         .unwrap_err()
 }
 
+/// The commands that only a decoder may give.
+fn is_a_decoders(command: Command) -> bool {
+    matches!(
+        command,
+        Command::RedeemTicket | Command::DecryptUnit | Command::CloseChannel
+    )
+}
+
+/// Who may give a command, the platform decides that says who calls; the request may be anything.
+#[test]
+fn each_kind_of_caller_has_its_own_commands() {
+    let mut device = Device::new(1);
+    let (host, decoder) = (device.client, device.decoder());
+    for command in Command::ALL {
+        for (caller, own) in [
+            (host, !is_a_decoders(*command)),
+            (decoder, is_a_decoders(*command)),
+        ] {
+            for request in [&[0xff][..], &[0xa0], &vec![0; MAX_REQUEST + 1]] {
+                let response =
+                    device.as_client(caller, |it| it.raw(command.code(), request, &mut NoMedia));
+                // Whatever it is that answers, a refusal for the caller's kind comes first of all.
+                let refused = decode_response::<body::Empty>(&response)
+                    .is_ok_and(|answer| answer == Err(Status::NotPermitted));
+                assert_eq!(refused, !own, "{command:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn unknown_commands_and_oversized_requests_are_refused() {
     let mut device = Device::new(1);
-    for command in [0, 0x06, 0x21, u32::MAX] {
+    for command in [0, 0x06, 0x25, u32::MAX] {
         let response = device.raw(command, &[0xa0], &mut NoMedia);
         assert_eq!(refusal(&response), Status::UnknownCommand);
     }
+    let (host, decoder) = (device.client, device.decoder());
     for command in Command::ALL {
-        let response = device.raw(command.code(), &vec![0; MAX_REQUEST + 1], &mut NoMedia);
+        let request = &vec![0; MAX_REQUEST + 1];
+        let caller = if is_a_decoders(*command) {
+            decoder
+        } else {
+            host
+        };
+        let response = device.as_client(caller, |it| it.raw(command.code(), request, &mut NoMedia));
         assert_eq!(refusal(&response), Status::RequestTooLarge, "{command:?}");
     }
 }
@@ -31,7 +68,13 @@ fn unknown_commands_and_oversized_requests_are_refused() {
 #[test]
 fn requests_that_are_not_strictly_encoded_are_refused() {
     let mut device = Device::new(1);
+    let (host, decoder) = (device.client, device.decoder());
     for command in Command::ALL {
+        let caller = if is_a_decoders(*command) {
+            decoder
+        } else {
+            host
+        };
         // Nothing, no map, an indefinite map, an unknown key, a byte too many.
         let cases: [&[u8]; 5] = [
             &[],
@@ -41,7 +84,8 @@ fn requests_that_are_not_strictly_encoded_are_refused() {
             &[0xa0, 0x00],
         ];
         for case in cases {
-            let response = device.raw(command.code(), case, &mut NoMedia);
+            let response =
+                device.as_client(caller, |it| it.raw(command.code(), case, &mut NoMedia));
             assert_eq!(
                 refusal(&response),
                 Status::Malformed,

@@ -282,19 +282,16 @@ fn media_must_fit_the_table() {
 }
 
 #[test]
-fn above_medium_no_call_gives_clear_media() {
+fn no_call_gives_the_host_clear_media_of_a_protected_session() {
     let mut service = Service::new(1);
     let anchor = service.anchor();
-    for (level, outcome) in [
-        (Level::Medium, Ok(16)),
-        (Level::High, Err(Status::NotSupported)),
-    ] {
+    for (protected, outcome) in [(false, Ok(16)), (true, Err(Status::WrongSessionKind))] {
         let mut device = Device::with(1, |config, _| {
-            config.level = level;
+            config.level = Level::High;
             config.anchors = Anchors::Fixed(forever(vec![anchor]));
         });
         device.provision(&mut service);
-        let session = device.open(&mut service).unwrap();
+        let session = device.open_kind(&mut service, protected).unwrap();
         let made = license(1, vec![key(7, cenc_use())]);
         device.acquire(session, &mut service, made).unwrap();
         let mut data = [0x55; 16];

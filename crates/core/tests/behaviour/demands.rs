@@ -2,7 +2,7 @@
 
 use keybearer_core::CounterKind;
 use keybearer_license::{
-    CounterStrength, LicenseKind, RootId, RootKey, Rotation, Secret, UnixTime,
+    CounterStrength, DenialReason, LicenseKind, RootId, RootKey, Rotation, Secret, UnixTime,
 };
 use keybearer_rules::{Level, MinSecurity, SecureMediaPath};
 use keybearer_wire::Status;
@@ -10,7 +10,9 @@ use keybearer_wire::body::{KeyStatus, ReasonField};
 use keybearer_wire::limits::{MAX_KEYS_PER_SESSION, MAX_LICENSES_PER_SESSION};
 
 use super::scenes::{outcome, ready};
-use crate::support::{Device, FakeCounter, NOW, Service, cenc_use, key, license, samples, seconds};
+use crate::support::{
+    Device, FakeCounter, Loaded, NOW, Service, cenc_use, key, license, samples, seconds,
+};
 
 #[test]
 fn a_key_above_this_level_is_not_kept() {
@@ -18,10 +20,12 @@ fn a_key_above_this_level_is_not_kept() {
     let mut above = cenc_use();
     above.lowest_level = Level::Medium;
     let only = license(1, vec![key(7, above.clone())]);
-    assert_eq!(
-        outcome(&mut device, &mut service, only),
-        Err(Status::LevelTooLow)
-    );
+    let denied = Loaded::Denied {
+        reason: DenialReason::LevelTooLow.code(),
+        level_needed: Some(Level::Medium.code()),
+    };
+    assert_eq!(device.acquire(session, &mut service, only), Ok(denied));
+    assert_eq!(device.statuses(session).unwrap().licenses, []);
     // Beside a key that may be used it is reported, and stops nothing else.
     let mixed = license(1, vec![key(7, above), key(8, cenc_use())]);
     let loaded = device

@@ -38,7 +38,9 @@ fn without_reports_only_an_internal_panel_counts() {
         });
         device.world.get().panel = panel;
         device.provision(&mut service);
-        let session = device.open(&mut service).unwrap();
+        let session = device
+            .open_kind(&mut service, level == Level::High)
+            .unwrap();
         let keys = vec![key(1, demanding()), key(2, trusting()), key(3, cenc_use())];
         let loaded = device
             .acquire(session, &mut service, license(1, keys))

@@ -1,6 +1,6 @@
 //! How a device gets its certificate, and how it loses it.
 
-use keybearer_core::{NoMedia, Slot, SlotKind};
+use keybearer_core::{Caller, NoMedia, Slot, SlotKind};
 use keybearer_crypto::Digest;
 use keybearer_crypto_soft::SoftCrypto;
 use keybearer_license::{
@@ -349,7 +349,7 @@ fn a_pending_request_belongs_to_its_client() {
     let request = device.begin(anchor, &service.info()).unwrap();
     let answer = service.certify(&request);
     let owner = device.client;
-    device.client = device.core.connect().unwrap();
+    device.client = device.core.connect(Caller::Host).unwrap();
     assert_eq!(
         device.finish(anchor, &answer),
         Err(Status::NoPendingProvisioning)
@@ -368,11 +368,11 @@ fn nobody_elses_pending_request_is_dropped_for_room() {
     let anchor = service.anchor();
     let mut owners = Vec::new();
     for _ in 0..MAX_ANCHORS {
-        device.client = device.core.connect().unwrap();
+        device.client = device.core.connect(Caller::Host).unwrap();
         let request = device.begin(anchor, &service.info()).unwrap();
         owners.push((device.client, service.certify(&request)));
     }
-    device.client = device.core.connect().unwrap();
+    device.client = device.core.connect(Caller::Host).unwrap();
     assert_eq!(
         device.begin(anchor, &service.info()),
         Err(Status::LimitExceeded)

@@ -1,5 +1,6 @@
 //! How many keys are held, by whom.
 
+use keybearer_core::Caller;
 use keybearer_wire::Status;
 use keybearer_wire::limits::{MAX_KEYS, MAX_KEYS_PER_CLIENT, MAX_KEYS_PER_SESSION};
 
@@ -32,7 +33,7 @@ fn one_client_cannot_take_the_room_for_all_keys() {
         }
         assert_eq!(load(&mut device, &mut service, 1), Err(Status::TooManyKeys));
         owners.push((device.client, last));
-        device.client = device.core.connect().unwrap();
+        device.client = device.core.connect(Caller::Host).unwrap();
     }
     let newcomer = device.client;
     assert_eq!(load(&mut device, &mut service, 1), Err(Status::TooManyKeys));

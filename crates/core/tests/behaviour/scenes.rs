@@ -1,6 +1,6 @@
 //! Scenes that many tests begin with, and shorthands they share.
 
-use keybearer_license::{Renewal, Roles, Timing};
+use keybearer_license::{DenialReason, Renewal, Roles, Timing};
 use keybearer_wire::Status;
 use keybearer_wire::body::{KeyStatus, ReasonField};
 
@@ -14,17 +14,23 @@ pub(crate) fn ready(seed: u64) -> (Device, Service, u64) {
     (device, service, session)
 }
 
-/// Loads and reports what came of it.
+/// Loads and reports what came of it. The denial that the core makes itself of a licence for a higher
+/// level counts as a refusal with that status.
 pub(crate) fn outcome(
     device: &mut Device,
     service: &mut Service,
     made: keybearer_license::License,
 ) -> Result<Vec<KeyStatus>, Status> {
     let session = device.open(service).unwrap();
-    let loaded = device.acquire(session, service, made).map(Loaded::license);
-    let statuses = loaded.map(|license| license.keys.iter().map(|key| key.status).collect());
+    let loaded = device.acquire(session, service, made);
     device.close(session).unwrap();
-    statuses
+    match loaded? {
+        Loaded::License(license) => Ok(license.keys.iter().map(|key| key.status).collect()),
+        Loaded::Denied { reason, .. } => {
+            assert_eq!(reason, DenialReason::LevelTooLow.code());
+            Err(Status::LevelTooLow)
+        }
+    }
 }
 
 pub(crate) fn renewal() -> Renewal {

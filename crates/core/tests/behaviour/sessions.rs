@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use keybearer_core::Caller;
 use keybearer_wire::Status;
 use keybearer_wire::limits::{MAX_CLIENTS, MAX_SESSIONS, MAX_SESSIONS_PER_CLIENT};
 use proptest::prelude::*;
@@ -44,7 +45,7 @@ fn stale_foreign_and_invented_handles_name_nothing() {
         refuse_everywhere(&mut device, invented);
     }
     let owner = device.client;
-    device.client = device.core.connect().unwrap();
+    device.client = device.core.connect(Caller::Host).unwrap();
     refuse_everywhere(&mut device, session);
     device.client = owner;
     assert!(device.statuses(session).is_ok());
@@ -65,11 +66,11 @@ fn sessions_are_limited_over_all_clients_and_nobody_loses_one() {
     let mut open = Vec::new();
     for at in 0..MAX_SESSIONS {
         if at % 2 == 0 {
-            device.client = device.core.connect().unwrap();
+            device.client = device.core.connect(Caller::Host).unwrap();
         }
         open.push((device.client, device.open_with(anchor, &info).unwrap()));
     }
-    device.client = device.core.connect().unwrap();
+    device.client = device.core.connect(Caller::Host).unwrap();
     assert_eq!(
         device.open_with(anchor, &info),
         Err(Status::TooManySessions)
@@ -82,7 +83,7 @@ fn sessions_are_limited_over_all_clients_and_nobody_loses_one() {
     device.core.disconnect(open[0].0);
     device.client = open[0].0;
     assert_eq!(device.statuses(open[0].1), Err(Status::UnknownSession));
-    device.client = device.core.connect().unwrap();
+    device.client = device.core.connect(Caller::Host).unwrap();
     assert!(device.open_with(anchor, &info).is_ok());
     assert!(device.open_with(anchor, &info).is_ok());
     assert_eq!(
@@ -103,7 +104,7 @@ fn one_client_cannot_take_all_sessions() {
     let refused = Err(Status::TooManySessions);
     assert_eq!(device.open_with(anchor, &info), refused);
     let greedy = device.client;
-    device.client = device.core.connect().unwrap();
+    device.client = device.core.connect(Caller::Host).unwrap();
     assert!(device.open_with(anchor, &info).is_ok());
     // Its own places come back to it.
     device.client = greedy;
@@ -116,13 +117,13 @@ fn one_client_cannot_take_all_sessions() {
 #[test]
 fn clients_are_limited_and_one_that_goes_makes_room() {
     let mut device = Device::new(1);
-    let others: Vec<_> = std::iter::from_fn(|| device.core.connect()).collect();
+    let others: Vec<_> = std::iter::from_fn(|| device.core.connect(Caller::Host)).collect();
     assert_eq!(others.len(), MAX_CLIENTS - 1);
     device.core.disconnect(others[3]);
     device.core.disconnect(others[3]);
-    let next = device.core.connect().unwrap();
+    let next = device.core.connect(Caller::Host).unwrap();
     assert!(!others.contains(&next) && next != device.client);
-    assert_eq!(device.core.connect(), None);
+    assert_eq!(device.core.connect(Caller::Host), None);
 }
 
 #[test]
@@ -175,7 +176,7 @@ proptest! {
         let mut model = BTreeMap::new();
         for step in steps {
             match step {
-                Step::Connect => clients.extend(device.core.connect()),
+                Step::Connect => clients.extend(device.core.connect(Caller::Host)),
                 Step::Disconnect(client) => {
                     let client = clients[client % clients.len()];
                     device.core.disconnect(client);

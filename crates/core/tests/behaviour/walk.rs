@@ -44,6 +44,7 @@ fn corpus(device: &mut Device, service: &mut Service, session: u64) -> Vec<(u32,
         &body::OpenSession {
             anchor,
             service_info: Blob(&info),
+            protected: false,
         },
     );
     add(

@@ -1,7 +1,7 @@
 //! A device: a core over the fake platform, with every command as a method.
 
 use keybearer_core::{
-    Anchors, ClientId, Config, Core, InPlace, Media, NoMedia, Parts, response_limit,
+    Anchors, Caller, ClientId, Config, Core, InPlace, Media, NoMedia, Parts, response_limit,
 };
 use keybearer_crypto::Digest;
 use keybearer_license::Isolation;
@@ -101,6 +101,7 @@ impl Device {
         let mut parts = parts(&world);
         let mut config = Config {
             level: Level::Low,
+            decoder: true,
             isolation: Isolation::InProcess,
             debug: true,
             ta_version: None,
@@ -112,7 +113,7 @@ impl Device {
         };
         edit(&mut config, &mut parts);
         let mut core = Core::new(parts, config.clone()).unwrap();
-        let client = core.connect().unwrap();
+        let client = core.connect(Caller::Host).unwrap();
         Self {
             world,
             core,
@@ -140,7 +141,7 @@ impl Device {
     /// The core starts again; the clock runs on.
     pub fn restart(&mut self) {
         self.core = Core::new(parts(&self.world), self.config.clone()).unwrap();
-        self.client = self.core.connect().unwrap();
+        self.client = self.core.connect(Caller::Host).unwrap();
     }
 
     pub fn advance(&self, millis: u64) {
@@ -237,6 +238,7 @@ impl Device {
         let request = body::OpenSession {
             anchor: anchor.0,
             service_info: Blob(info),
+            protected: false,
         };
         self.call(&request, &mut NoMedia, |a| a.session)
     }

@@ -13,6 +13,7 @@
 mod device;
 mod forever;
 mod platform;
+mod protected;
 
 use keybearer_scripted_service as service;
 

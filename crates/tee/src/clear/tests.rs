@@ -52,6 +52,7 @@ fn an_answer_comes_back_typed_and_under_its_command_number() {
     let request = body::OpenSession {
         anchor: [3; 32],
         service_info: keybearer_wire::field::Blob(b"info"),
+        protected: false,
     };
     assert_eq!(session.exchange(&request).unwrap(), answer);
     assert_eq!(

@@ -2,6 +2,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use super::*;
 use crate::field::{Body, CodecError};
+use crate::golden::{encoding, golden};
 use crate::limits::MAX_RESPONSE;
 use crate::{Command, Exchange};
 
@@ -9,88 +10,17 @@ const ANCHOR: [u8; 32] = [0xa1; 32];
 const KEY_ID: [u8; 16] = [0x11; 16];
 const LICENSE: [u8; 16] = [0x44; 16];
 
-/// The encoding of `name` in `golden.txt`, which another encoder wrote, in another language.
-fn golden(name: &str) -> Vec<u8> {
-    let line = include_str!("golden.txt")
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
-        .expect("every case has its line");
-    line.as_bytes()
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
-}
-
-/// Everything one step away: each bit flipped, each end cut, each byte doubled, one byte more.
-fn neighbours(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    let flipped = (0..bytes.len() * 8).map(move |bit| {
-        let mut mutant = bytes.to_vec();
-        mutant[bit / 8] ^= 1 << (bit % 8);
-        mutant
-    });
-    let cut = (0..bytes.len()).map(move |end| bytes[..end].to_vec());
-    let doubled = (0..bytes.len()).map(move |at| {
-        let mut mutant = bytes.to_vec();
-        mutant.insert(at, bytes[at]);
-        mutant
-    });
-    let longer = [0x00, 0xa0, 0xf6, 0xff]
-        .into_iter()
-        .map(move |byte| [bytes, &[byte]].concat());
-    flipped.chain(cut).chain(doubled).chain(longer)
-}
-
-/// Checks a body against its golden encoding, both ways, and that whatever a damaged encoding
-/// still decodes to is exactly what it says: no two encodings mean the same.
-macro_rules! golden {
-    ($($name:literal => $ty:ty: $value:expr;)*) => {
-        #[test]
-        fn bodies_match_their_golden_encoding() {
-            $({
-                let value: $ty = $value;
-                let bytes = golden($name);
-                assert_eq!(value.encode(MAX_REQUEST).unwrap(), bytes, $name);
-                assert_eq!(<$ty>::decode(&bytes, MAX_REQUEST).unwrap(), value, $name);
-            })*
-        }
-
-        #[test]
-        fn damaged_encodings_are_refused_or_mean_what_they_say() {
-            $({
-                let bytes = golden($name);
-                let mut refused = 0_usize;
-                for mutant in neighbours(&bytes) {
-                    match <$ty>::decode(&mutant, MAX_REQUEST) {
-                        Ok(value) => assert_eq!(value.encode(MAX_REQUEST).unwrap(), mutant),
-                        Err(_) => refused += 1,
-                    }
-                }
-                // All cuts and additions at least.
-                assert!(refused >= bytes.len() + 4, "{}: {refused}", $name);
-            })*
-        }
-
-        #[test]
-        fn every_golden_encoding_is_used() {
-            let used = [$($name),*];
-            let listed: Vec<&str> = include_str!("golden.txt")
-                .lines()
-                .filter_map(|line| line.split(' ').next())
-                .collect();
-            assert_eq!(listed, used);
-        }
-    };
-}
-
 golden! {
     "Describe" => Describe: Describe {};
     "Description" => Description<'_>: Description {
         abi: 1, version: Text("0.1.0"), level: 1, isolation: Isolation::InProcess, debug: true,
         counter: Some(1), clock: true, max_media: 4 << 20, application_anchors: false,
+        protected: false,
     };
     "DescriptionWithoutCounter" => Description<'_>: Description {
         abi: 1, version: Text("0.1.0"), level: 2, isolation: Isolation::Tee, debug: false,
         counter: None, clock: false, max_media: 64 << 10, application_anchors: true,
+        protected: true,
     };
     "DeviceKey" => DeviceKey: DeviceKey { anchor: ANCHOR };
     "DeviceKeyAnswer" => DeviceKeyAnswer:
@@ -115,7 +45,7 @@ golden! {
     "EraseIdentity" => EraseIdentity: EraseIdentity { anchor: ANCHOR };
     "Empty" => Empty: Empty {};
     "OpenSession" => OpenSession<'_>:
-        OpenSession { anchor: ANCHOR, service_info: Blob(b"info") };
+        OpenSession { anchor: ANCHOR, service_info: Blob(b"info"), protected: true };
     "SessionOpened" => SessionOpened: SessionOpened { session: (1 << 32) + 2 };
     "CloseSession" => CloseSession: CloseSession { session: (1 << 32) + 2 };
     "BuildRequest" => BuildRequest<'_>: BuildRequest {
@@ -181,11 +111,31 @@ golden! {
         height: None, samples: Blob(&[0; 24]), subsamples: Blob(&[]),
     };
     "Decrypted" => Decrypted: Decrypted { bytes: 4096, sequence: 5 };
+    "IssueTicket" => IssueTicket: IssueTicket { session: 7, track_type: 2 };
+    "Ticket" => Ticket: Ticket { ticket: [0x77; 16] };
+    "RedeemTicket" => RedeemTicket: RedeemTicket { ticket: [0x77; 16], debug: true };
+    "ChannelOpened" => ChannelOpened: ChannelOpened { channel: (1 << 32) + 2, track_type: 2 };
+    "DecryptUnit" => DecryptUnit<'_>: DecryptUnit {
+        channel: 9, key_id: KEY_ID, license: Some(LICENSE), scheme: 4, iv_size: 0,
+        constant_iv: Some(Blob(&[0x55; 16])), crypt_blocks: 1, skip_blocks: 9, duration_ms: 40,
+        samples: Blob(&[0; 24]), subsamples: Blob(&[1; 8]), rejected: 3, decoded: 1,
+    };
+    "DecryptUnitBare" => DecryptUnit<'_>: DecryptUnit {
+        channel: 9, key_id: KEY_ID, license: None, scheme: 1, iv_size: 8, constant_iv: None,
+        crypt_blocks: 0, skip_blocks: 0, duration_ms: 40, samples: Blob(&[0; 24]),
+        subsamples: Blob(&[]), rejected: 0, decoded: 0,
+    };
+    "UnitDecrypted" => UnitDecrypted:
+        UnitDecrypted { bytes: 4096, sequence: 5, largest_picture: Some(352 * 288) };
+    "UnitDecryptedAnySize" => UnitDecrypted:
+        UnitDecrypted { bytes: 4096, sequence: 5, largest_picture: None };
+    "CloseChannel" => CloseChannel: CloseChannel { channel: 9, rejected: 1, decoded: 0 };
 }
 
 /// Names of request and answer of each command, as the golden file spells them.
 #[test]
 fn every_command_has_a_golden_request_and_answer() {
+    let list = include_str!("golden.txt");
     for command in Command::ALL {
         let (request, answer) = match command {
             Command::Describe => ("Describe", "Description"),
@@ -203,8 +153,12 @@ fn every_command_has_a_golden_request_and_answer() {
             Command::LoadTimeAnswer => ("LoadTimeAnswer", "TimeLoaded"),
             Command::LoadRevocationList => ("LoadRevocationList", "Empty"),
             Command::Decrypt => ("Decrypt", "Decrypted"),
+            Command::IssueTicket => ("IssueTicket", "Ticket"),
+            Command::RedeemTicket => ("RedeemTicket", "ChannelOpened"),
+            Command::DecryptUnit => ("DecryptUnit", "UnitDecrypted"),
+            Command::CloseChannel => ("CloseChannel", "Empty"),
         };
-        assert!(!golden(request).is_empty() && !golden(answer).is_empty());
+        assert!(!encoding(list, request).is_empty() && !encoding(list, answer).is_empty());
     }
 }
 
@@ -226,7 +180,7 @@ fn enumerations_are_pinned() {
          5 output downscaled; 6 status pending; 7 internal error; "
     );
     let reasons: Vec<u16> = ReasonField::ALL.iter().map(|field| field.code()).collect();
-    assert_eq!(reasons, [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13]);
+    assert_eq!(reasons, [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14]);
     assert_eq!(
         (
             ReasonField::NotBefore.code(),
@@ -241,9 +195,10 @@ fn enumerations_are_pinned() {
     assert_eq!(
         (
             ReasonField::HostReported.code(),
-            ReasonField::Recovery.code()
+            ReasonField::Recovery.code(),
+            ReasonField::Rejections.code()
         ),
-        (12, 13)
+        (12, 13, 14)
     );
     assert_eq!(
         Isolation::ALL,
@@ -265,7 +220,7 @@ fn enumerations_are_pinned() {
 
 #[test]
 fn unknown_numbers_of_an_enumeration_are_refused() {
-    let mut bytes = golden("Description");
+    let mut bytes = encoding(include_str!("golden.txt"), "Description");
     let at = bytes
         .windows(2)
         .position(|pair| pair == [3, 3])
@@ -334,7 +289,7 @@ fn values_beyond_their_named_limits_are_refused() {
 
 #[test]
 fn a_body_beyond_its_cap_is_refused_before_it_is_read() {
-    let bytes = golden("Decrypt");
+    let bytes = encoding(include_str!("golden.txt"), "Decrypt");
     assert_eq!(
         Decrypt::decode(&bytes, bytes.len() - 1),
         Err(CodecError::SizeCap)
@@ -360,6 +315,22 @@ fn a_full_decrypt_call_fits_the_request_limit() {
         height: Some(u32::MAX),
         samples: Blob(&samples),
         subsamples: Blob(&subsamples),
+    };
+    assert!(fullest.encode(MAX_REQUEST).is_ok());
+    let fullest = DecryptUnit {
+        channel: u64::MAX,
+        key_id: KEY_ID,
+        license: Some(LICENSE),
+        scheme: u8::MAX,
+        iv_size: u8::MAX,
+        constant_iv: Some(Blob(&[0; 16])),
+        crypt_blocks: u8::MAX,
+        skip_blocks: u8::MAX,
+        duration_ms: u32::MAX,
+        samples: Blob(&samples),
+        subsamples: Blob(&subsamples),
+        rejected: u32::MAX,
+        decoded: u32::MAX,
     };
     assert!(fullest.encode(MAX_REQUEST).is_ok());
     assert_eq!(<Decrypt<'_> as Exchange<'_>>::COMMAND, Command::Decrypt);

@@ -16,4 +16,5 @@ fn sizes_are_those_of_this_version_of_the_interface() {
     for (limit, bytes) in sizes {
         assert_eq!(limit, bytes);
     }
+    assert_eq!(ABI_VERSION, 2);
 }

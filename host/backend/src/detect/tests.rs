@@ -48,6 +48,7 @@ fn describes(abi: u16) -> Vec<u8> {
         clock: true,
         max_media: 1,
         application_anchors: true,
+        protected: false,
     };
     encode_answer(&description).unwrap()
 }

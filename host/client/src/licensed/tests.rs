@@ -104,6 +104,7 @@ fn client(behaviour: Behaviour, licenses: usize) -> (Client, Calls) {
                     clock: true,
                     max_media: 3000,
                     application_anchors: true,
+                    protected: false,
                 }),
                 Command::OpenSession => encode_answer(&body::SessionOpened { session: 1 }),
                 Command::Statuses => {

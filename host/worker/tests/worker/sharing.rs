@@ -141,6 +141,7 @@ fn the_sessions_of_a_dropped_connection_are_free_at_once() {
         let request = keybearer_wire::body::OpenSession {
             anchor: service.anchor().0,
             service_info: keybearer_wire::field::Blob(&info),
+            protected: false,
         };
         assert!(watcher.exchange(&request).is_err(), "all are in use");
         drop(holders);

@@ -66,6 +66,7 @@ pub(crate) fn open(session: &mut ClearSession, service: &mut Service) -> u64 {
     let request = body::OpenSession {
         anchor: service.anchor().0,
         service_info: Blob(&info),
+        protected: false,
     };
     session.exchange(&request).unwrap().session
 }

@@ -57,3 +57,31 @@ fn debug_is_one_or_nothing() {
     assert!(!is_set(Some("0")) && !is_set(Some("")) && !is_set(None));
     assert!(std::panic::catch_unwind(|| is_set(Some("yes"))).is_err());
 }
+
+/// The two applications are built from the same sources: they must know each other.
+#[test]
+fn the_decoder_is_the_one_built_from_these_sources() {
+    assert_eq!(DECODER, Some("a5fb7ad7-f5b3-4f6c-ac81-1116537ddde5"));
+    let config = config();
+    assert!(config.decoder);
+    assert_eq!(config.level, Level::High);
+}
+
+#[test]
+fn a_malformed_uuid_stops_the_build() {
+    let good = "a5fb7ad7-f5b3-4f6c-ac81-1116537ddde5";
+    assert_eq!(uuid_text(good), good);
+    let bad = [
+        good.to_uppercase(),
+        good[1..].into(),
+        format!("{good}0"),
+        good.replace('-', "0"),
+        good.replacen("a5", "g5", 1),
+        good.replacen("7-f5", "-7f5", 1),
+        "{a5fb7ad7-f5b3-4f6c-ac81-1116537ddde5}".into(),
+    ];
+    for text in bad {
+        let parsed = std::panic::catch_unwind(|| uuid_text(&text).len());
+        assert!(parsed.is_err(), "{text}");
+    }
+}

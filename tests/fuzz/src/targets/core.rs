@@ -7,7 +7,7 @@ mod platform;
 mod story;
 
 use allocation_counter::measure;
-use keybearer_core::{ClientId, Core, Media};
+use keybearer_core::{Caller, ClientId, Core, Media};
 
 use crate::Seed;
 use crate::verdict::{Verdict, claim};
@@ -70,7 +70,7 @@ pub(crate) fn real(variant: Variant, device: &Shared) -> Box<dyn Subject> {
 
 impl Subject for Real {
     fn connect(&mut self) -> Option<ClientId> {
-        self.core.connect()
+        self.core.connect(Caller::Host)
     }
 
     fn disconnect(&mut self, client: ClientId) {

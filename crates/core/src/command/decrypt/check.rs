@@ -4,10 +4,9 @@
 
 use keybearer_cenc::{CencError, Pattern, Scheme, Subsample};
 use keybearer_license::{self as license, IvKind, KeyUse};
-use keybearer_wire::body::Decrypt;
 use keybearer_wire::{SampleTable, Status};
 
-use crate::outputs;
+use super::Batch;
 
 /// How the samples of one call are protected.
 pub(super) struct Protection {
@@ -28,15 +27,14 @@ impl Protection {
 }
 
 /// Compares the call with the key's licensed use.
-pub(super) fn protection(usage: &KeyUse, call: &Decrypt<'_>) -> Result<Protection, Status> {
-    if usage.track.code() != call.track_type {
+pub(super) fn protection(usage: &KeyUse, call: &Batch<'_>) -> Result<Protection, Status> {
+    if usage.track.code() != call.track {
         return Err(Status::WrongTrackType);
     }
     if usage.scheme.code() != call.scheme {
         return Err(Status::WrongScheme);
     }
-    let constant = call.constant_iv.as_ref().map(|iv| iv.0);
-    let (iv_size, constant) = match (usage.iv, call.iv_size, constant) {
+    let (iv_size, constant) = match (usage.iv, call.iv_size, call.constant_iv) {
         (IvKind::PerSample8, 8, None) => (8, None),
         (IvKind::PerSample16, 16, None) => (16, None),
         (IvKind::Constant8, 0, Some(iv)) if iv.len() == 8 => (8, Some(padded(iv))),
@@ -51,9 +49,6 @@ pub(super) fn protection(usage: &KeyUse, call: &Decrypt<'_>) -> Result<Protectio
         |wanted: license::Pattern| wanted.crypt == pattern.crypt && wanted.skip == pattern.skip;
     if !usage.pattern.is_none_or(licensed) {
         return Err(Status::WrongPattern);
-    }
-    if outputs::picture_too_large(usage, call.width, call.height) {
-        return Err(Status::PictureTooLarge);
     }
     let scheme = match usage.scheme {
         license::Scheme::Cenc => Scheme::Cenc,

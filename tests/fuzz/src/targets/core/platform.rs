@@ -173,6 +173,7 @@ impl Variant {
         };
         let config = Config {
             level,
+            decoder: true,
             isolation,
             debug: true,
             ta_version: None,

@@ -27,6 +27,7 @@ impl Story<'_> {
         let request = body::OpenSession {
             anchor: ANCHORS[anchor].0,
             service_info: Blob(&info),
+            protected: false,
         };
         let response = self.typed(client, &request)?;
         let Ok(Ok(opened)) = decode_response::<body::SessionOpened>(&response) else {
