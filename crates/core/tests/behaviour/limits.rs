@@ -274,3 +274,18 @@ fn a_renewal_of_a_playback_that_is_over_is_over_at_once() {
     assert_eq!(loaded.keys[0].status, KeyStatus::Expired);
     assert_eq!(use_key(&mut device, session), Err(Status::KeyNotUsable));
 }
+
+#[test]
+fn the_sequence_number_stands_still_while_no_status_changes() {
+    let (mut device, mut service, session) = ready(1);
+    let made = limited(1, |t| t.license_seconds = seconds(60));
+    device.acquire(session, &mut service, made).unwrap();
+    let mut sequence = || device.statuses(session).unwrap().sequence;
+    let before = sequence();
+    assert_eq!(sequence(), before);
+    device.advance(60_000);
+    let mut sequence = || device.statuses(session).unwrap().sequence;
+    // The very call that finds the end tells of it, and no other.
+    assert_eq!(sequence(), before + 1);
+    assert_eq!(sequence(), before + 1);
+}

@@ -257,6 +257,32 @@ fn a_signer_that_had_ended_before_time_came_ends_its_licences() {
     }
 }
 
+/// A clock that began anew says nothing about when the licence was loaded: the present counts, at
+/// which its signer's certificate has ended.
+#[test]
+fn the_moment_of_loading_counts_only_on_the_clock_that_told_it() {
+    for (began_anew, holds) in [(false, true), (true, false)] {
+        let (mut device, mut service, mut clock) = timeless();
+        let validity = Validity {
+            not_before: UnixTime(NOW - 1_000),
+            not_after: UnixTime(NOW + 100),
+        };
+        service.recertify(Roles::LICENSE, validity);
+        let session = device.open(&mut service).unwrap();
+        device
+            .acquire(session, &mut service, limited(1, |_| ()))
+            .unwrap();
+        device.advance(200_000);
+        if began_anew {
+            device.world.get().boot = [9; 16];
+        }
+        clock.now = NOW + 200;
+        let other = device.open(&mut clock).unwrap();
+        device.fetch_time(other, &mut clock);
+        assert_eq!(use_key(&mut device, session).is_ok(), holds);
+    }
+}
+
 #[test]
 fn after_a_reboot_the_sealed_floor_holds_until_the_next_anchor() {
     let (mut device, mut service, session) = ready(1);
