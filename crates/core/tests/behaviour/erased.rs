@@ -3,7 +3,7 @@
 use keybearer_license::{RequestKind, UnixTime};
 use keybearer_wire::Status;
 use keybearer_wire::body::KeyStatus;
-use keybearer_wire::limits::MAX_ERASED_PER_SESSION;
+use keybearer_wire::limits::{MAX_ERASED_PER_SESSION, MAX_KEYS_PER_SESSION};
 
 use super::scenes::{limited, ready, renewal, timeless, use_key};
 use crate::support::{Device, NOW, Service, cenc_use, key, license, seconds};
@@ -98,6 +98,30 @@ fn a_licence_that_made_room_is_remembered_too() {
     );
 }
 
+#[test]
+fn licences_that_are_over_give_way_to_keys_where_there_is_no_other_room() {
+    let (mut device, mut service, session) = ready(1);
+    let all = u8::try_from(MAX_KEYS_PER_SESSION).unwrap();
+    let with = |id: u8, keys: std::ops::Range<u8>| {
+        license(id, keys.map(|id| key(id, cenc_use())).collect())
+    };
+    let mut short = with(1, 0..4);
+    short.timing.license_seconds = seconds(10);
+    device.acquire(session, &mut service, short).unwrap();
+    device.advance(10_000);
+    service.now += 10;
+    for (made, held) in [
+        (with(2, 4..8), vec![1, 2]),
+        (with(3, 8..all), vec![1, 2, 3]),
+        (with(4, 100..101), vec![2, 3, 4]),
+    ] {
+        device.acquire(session, &mut service, made).unwrap();
+        let licenses = device.statuses(session).unwrap().licenses;
+        let ids: Vec<_> = licenses.iter().map(|license| license.id[0]).collect();
+        assert_eq!(ids, held);
+    }
+}
+
 /// What a session remembers is bounded; what is forgotten takes along the requests whose answers
 /// could have brought it back.
 #[test]
@@ -122,6 +146,33 @@ fn what_is_forgotten_cannot_be_brought_back_by_an_older_request() {
         device.load(session, &answer),
         Err(Status::NotForThisRequest)
     );
+}
+
+#[test]
+fn what_is_forgotten_takes_along_every_older_request_and_no_newer_one() {
+    let (mut device, mut service, session) = ready(1);
+    device.acquire(session, &mut service, rented(1, 1)).unwrap();
+    let older = [2, 3].map(|sequence| {
+        let request = renew(&mut device, &mut service, session);
+        service.license(&request, rented(1, sequence))
+    });
+    device.remove(session, [1; 16]).unwrap();
+    let mut ask = |device: &mut Device, id: u8| {
+        let info = service.info();
+        let request = device.request_fresh(session, &[[7; 16]], &info).unwrap();
+        service.license(&request, license(id, vec![key(id, cenc_use())]))
+    };
+    let newer = ask(&mut device, 100);
+    for id in 2..=u8::try_from(MAX_ERASED_PER_SESSION).unwrap() + 1 {
+        let made = ask(&mut device, id);
+        device.load(session, &made).unwrap();
+        device.remove(session, [id; 16]).unwrap();
+    }
+    for answer in older {
+        let refused = device.load(session, &answer);
+        assert_eq!(refused, Err(Status::NotForThisRequest));
+    }
+    device.load(session, &newer).unwrap();
 }
 
 /// A use that no clock could date is a use.
