@@ -291,6 +291,21 @@ fn too_deep() {
     }
 }
 
+/// What stands beside a container is no deeper for it, however many there are.
+#[test]
+fn too_deep_counts_what_is_around_and_not_what_is_beside() {
+    for empty in [0x80, 0xa0] {
+        let beside = |last: &[u8]| {
+            let mut bytes = vec![0x94];
+            bytes.extend([empty; 19]);
+            bytes.extend(last);
+            refusal(&bytes)
+        };
+        assert_eq!(beside(&nested(MAX_DEPTH - 1, false)), None);
+        assert_eq!(beside(&nested(MAX_DEPTH, false)), Some(Error::Depth));
+    }
+}
+
 #[test]
 fn larger_than_the_message_cap() {
     assert_eq!(

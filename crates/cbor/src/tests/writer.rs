@@ -85,14 +85,15 @@ fn cap_is_exact() {
     assert_eq!(list(25), Err(Error::SizeCap));
 }
 
+fn nest(e: &mut Encoder, levels: usize) -> Result<(), Error> {
+    e.array(|e| match levels {
+        1 => Ok(()),
+        _ => nest(e, levels - 1),
+    })
+}
+
 #[test]
 fn depth_is_bounded() {
-    fn nest(e: &mut Encoder, levels: usize) -> Result<(), Error> {
-        e.array(|e| match levels {
-            1 => Ok(()),
-            _ => nest(e, levels - 1),
-        })
-    }
     let deepest = encode(64, |e| nest(e, MAX_DEPTH)).expect("as deep as allowed");
     assert_eq!(decode(&deepest, 64, Decoder::raw), Ok(&deepest[..]));
     assert_eq!(encode(64, |e| nest(e, MAX_DEPTH + 1)), Err(Error::Depth));
@@ -102,6 +103,21 @@ fn depth_is_bounded() {
         encode(64, |e| e.array(|e| e.raw(&deepest))),
         Err(Error::Depth)
     );
+}
+
+/// What stands beside a container is no deeper for it, however many there are.
+#[test]
+fn depth_counts_what_is_around_and_not_what_is_beside() {
+    let beside = |last: usize| {
+        encode(64, |e| {
+            e.array(|e| {
+                (0..19).try_for_each(|_| e.array(|_| Ok(())))?;
+                nest(e, last)
+            })
+        })
+    };
+    assert!(beside(MAX_DEPTH - 1).is_ok());
+    assert_eq!(beside(MAX_DEPTH), Err(Error::Depth));
 }
 
 #[test]
