@@ -1,0 +1,31 @@
+//! Header, heap, linker script and libraries of the trusted application. The library and its tests
+//! need none of this.
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=uuid.txt");
+    #[cfg(feature = "ta")]
+    image::build();
+}
+
+#[cfg(feature = "ta")]
+#[path = "src/memory.rs"]
+mod memory;
+
+#[cfg(feature = "ta")]
+mod image {
+    use super::memory::{HEAP, STACK};
+    use keybearer_ta_image::Image;
+
+    pub(super) fn build() {
+        let image = Image {
+            uuid: include_str!("uuid.txt").trim(),
+            heap: HEAP,
+            stack: STACK,
+            // Each session has an instance of its own, which ends with it: one that dies takes no
+            // other along, and pictures of two sessions never share an address space.
+            flags: 0,
+        };
+        image.build();
+    }
+}

@@ -1,0 +1,359 @@
+//! One High session: a channel to its keys, a decoder, and the order in which they are used.
+//!
+//! A command is checked in the order of what it costs to be wrong: the request's form, the session's
+//! state, then the key TA, which refuses by licence, level, time and outputs before a byte is
+//! decrypted, and only then the content. What the content was is told in one way only, accepted or
+//! [`Status::ContentRejected`]; the key TA is told the same with the next call, and closes the key when
+//! too many units in a row were no content.
+
+use alloc::{borrow::Cow, vec::Vec};
+use keybearer_ta_entry::params::SharedInput;
+use keybearer_video::{Budget, Codec, DecodeError, Decoder, Presented, Refusal as Rejection};
+use keybearer_wire::{
+    Body, Status, body as key,
+    decoder::{Command, MAX_UNIT, body},
+    encode_answer, encode_status, fallback_response,
+    field::List,
+    limits::MAX_REQUEST,
+};
+
+use crate::{
+    config::{DEBUG, PICTURES, TEST_OUTPUT},
+    key_ta::{Connect, Refusal, exchange},
+    output::Output,
+};
+
+/// A session and everything it owns.
+pub struct Session<C: Connect, O> {
+    connect: C,
+    /// The session of the key TA, once there was reason to open one.
+    keys: Option<C::Connection>,
+    channel: Option<Channel>,
+    output: Option<O>,
+    decoder: Decoder,
+    configured: bool,
+    /// One access unit, clear for as long as it takes to decode it.
+    unit: Vec<u8>,
+    /// The largest picture that the key TA allowed last, in pixels.
+    largest: Option<u64>,
+    /// Pictures that came of protected units may wait here, or others may be predicted from them.
+    holds_protected: bool,
+}
+
+/// What a redeemed ticket gave, and what came of the last unit that it decrypted.
+struct Channel {
+    handle: u64,
+    rejected: u32,
+    decoded: u32,
+}
+
+impl Channel {
+    fn reported(&mut self) {
+        (self.rejected, self.decoded) = (0, 0);
+    }
+}
+
+/// An encoded response.
+pub type Response = Cow<'static, [u8]>;
+
+impl<C: Connect, O: Output> Session<C, O> {
+    /// A session that reaches its keys by `connect` and shows its pictures on `output`; without one
+    /// it refuses every command.
+    #[must_use]
+    pub fn new(connect: C, output: Option<O>) -> Self {
+        Self {
+            connect,
+            keys: None,
+            channel: None,
+            output,
+            decoder: Decoder::new(Budget::of_heap(PICTURES)),
+            configured: false,
+            unit: Vec::new(),
+            largest: None,
+            holds_protected: false,
+        }
+    }
+
+    /// Runs one command. `request` is private memory; `media` is the host's, and is named to the key
+    /// TA or copied once.
+    ///
+    /// # Panics
+    /// On [`Command::Die`], in test builds only.
+    pub fn call(&mut self, command: u32, request: &[u8], media: &SharedInput<'_>) -> Response {
+        let encoded = match self.dispatch(command, request, media) {
+            Ok(bytes) => Ok(bytes),
+            Err(status) => encode_status(status),
+        };
+        encoded.map_or(Cow::Borrowed(fallback_response()), Cow::Owned)
+    }
+
+    fn dispatch(
+        &mut self,
+        command: u32,
+        request: &[u8],
+        media: &SharedInput<'_>,
+    ) -> Result<Vec<u8>, Status> {
+        let command = Command::from_code(command).ok_or(Status::UnknownCommand)?;
+        match command {
+            Command::Attach => answer(&self.attach(&decoded(request)?)?),
+            Command::Configure => answer(&self.configure(&decoded(request)?)?),
+            Command::Decode => answer(&self.decode(&decoded(request)?, media)?),
+            Command::Flush => {
+                let body::Flush {} = decoded(request)?;
+                answer(&self.flush()?)
+            }
+            Command::Skip => {
+                let body::Skip {} = decoded(request)?;
+                self.output()?;
+                self.skip();
+                answer(&body::Empty {})
+            }
+            Command::Die => {
+                let body::Die {} = decoded(request)?;
+                assert!(!TEST_OUTPUT, "a test asked for it");
+                Err(Status::NotSupported)
+            }
+        }
+    }
+
+    /// Gives up the channel there is and redeems a ticket for another.
+    fn attach(&mut self, request: &body::Attach) -> Result<body::Empty, Status> {
+        self.output()?;
+        self.detach();
+        let keys = match &mut self.keys {
+            Some(keys) => keys,
+            none => none.insert(self.connect.connect().map_err(|_| Status::Platform)?),
+        };
+        let redeem = key::RedeemTicket {
+            ticket: request.ticket,
+            debug: TEST_OUTPUT || DEBUG,
+        };
+        let opened: Result<(key::ChannelOpened, _), _> = exchange(keys, &redeem, None, &mut []);
+        let (opened, _) = opened.map_err(|refusal| self.status_of(refusal))?;
+        self.channel = Some(Channel {
+            handle: opened.channel,
+            rejected: 0,
+            decoded: 0,
+        });
+        self.largest = None;
+        Ok(body::Empty {})
+    }
+
+    fn configure(&mut self, request: &body::Configure<'_>) -> Result<body::Configured, Status> {
+        self.output()?;
+        // Once for all: no unit is larger.
+        let room = MAX_UNIT.saturating_sub(self.unit.len());
+        self.unit
+            .try_reserve_exact(room)
+            .map_err(|_| Status::NoDecoderMemory)?;
+        let codec = Codec::from_sample_entry(request.codec).map_err(|why| status_of(&why))?;
+        let configured = self.decoder.configure(codec, request.record.0);
+        let format = configured.map_err(|why| status_of(&why))?.format;
+        self.configured = true;
+        Ok(body::Configured {
+            width: format.map(|format| format.width),
+            height: format.map(|format| format.height),
+        })
+    }
+
+    /// Decrypts one access unit and decodes it.
+    fn decode(
+        &mut self,
+        request: &body::Decode<'_>,
+        media: &SharedInput<'_>,
+    ) -> Result<body::Presented, Status> {
+        self.output()?;
+        if self.channel.is_none() {
+            return Err(Status::NotAttached);
+        }
+        if !self.configured {
+            return Err(Status::NotConfigured);
+        }
+        if media.len() > MAX_UNIT {
+            return Err(Status::MediaTooLarge);
+        }
+        self.unit.clear();
+        self.unit.resize(media.len(), 0);
+        let sequence = match &request.protection {
+            Some(protection) => Some(self.decrypt(request, protection, media)?),
+            None => {
+                self.take_clear(media)?;
+                None
+            }
+        };
+
+        let output = self.output.as_mut().ok_or(Status::NotSupported)?;
+        let result = self
+            .decoder
+            .decode(&self.unit, request.time, self.largest, output);
+        // The unit was content for a moment and is none now, whatever came of it.
+        self.unit.fill(0);
+        if sequence.is_some()
+            && let Some(channel) = &mut self.channel
+        {
+            channel.rejected = u32::from(matches!(result, Err(DecodeError::Rejected(_))));
+            channel.decoded = u32::from(result.as_ref().is_ok_and(|accepted| accepted.decoded));
+        }
+        match result {
+            Ok(accepted) => {
+                let digests = output.digests();
+                self.presented(&accepted.presented, sequence, digests)
+            }
+            Err(DecodeError::Rejected(_)) => Err(Status::ContentRejected),
+            Err(DecodeError::Sink(_)) => Err(Status::Platform),
+        }
+    }
+
+    /// Has the key TA decrypt the unit into this instance's memory; gives the statuses' sequence
+    /// number.
+    fn decrypt(
+        &mut self,
+        request: &body::Decode<'_>,
+        protection: &body::Protection<'_>,
+        media: &SharedInput<'_>,
+    ) -> Result<u64, Status> {
+        let (Some(keys), Some(channel)) = (&mut self.keys, &mut self.channel) else {
+            return Err(Status::NotAttached);
+        };
+        let decrypt = key::DecryptUnit {
+            channel: channel.handle,
+            key_id: protection.key_id,
+            license: protection.license,
+            scheme: protection.scheme,
+            iv_size: protection.iv_size,
+            constant_iv: protection.constant_iv,
+            crypt_blocks: protection.crypt_blocks,
+            skip_blocks: protection.skip_blocks,
+            duration_ms: request.duration_ms,
+            samples: keybearer_wire::field::Blob(&protection.sample),
+            subsamples: protection.subsamples,
+            rejected: channel.rejected,
+            decoded: channel.decoded,
+        };
+        let decrypted: Result<(key::UnitDecrypted, _), _> =
+            exchange(keys, &decrypt, Some(media), &mut self.unit);
+        let (decrypted, written) = match decrypted {
+            Ok(decrypted) => decrypted,
+            Err(refusal) => {
+                // The key TA takes note of the report in a call that it refuses, unless it does not
+                // know the channel.
+                channel.reported();
+                return Err(self.status_of(refusal));
+            }
+        };
+        channel.reported();
+        // A unit that is not whole is none.
+        if written != self.unit.len() {
+            return Err(Status::Platform);
+        }
+        self.largest = decrypted.largest_picture.map(u64::from);
+        self.holds_protected = true;
+        Ok(decrypted.sequence)
+    }
+
+    /// Copies a unit that was never protected. Clear units are the host's to choose, so that none may
+    /// show again what protected ones left here: they begin anew, at an IDR picture.
+    fn take_clear(&mut self, media: &SharedInput<'_>) -> Result<(), Status> {
+        if self.holds_protected {
+            self.skip();
+        }
+        media.read(0, &mut self.unit).map_err(|_| Status::Platform)
+    }
+
+    fn flush(&mut self) -> Result<body::Presented, Status> {
+        let largest = self.largest;
+        let output = self.output.as_mut().ok_or(Status::NotSupported)?;
+        let flushed = self.decoder.flush(largest, output);
+        let digests = output.digests();
+        self.skip();
+        self.presented(&flushed.map_err(|_| Status::Platform)?, None, digests)
+    }
+
+    /// Drops what waits; decoding goes on at the next IDR picture.
+    fn skip(&mut self) {
+        self.decoder.lost();
+        self.holds_protected = false;
+    }
+
+    fn presented(
+        &self,
+        presented: &[Presented],
+        sequence: Option<u64>,
+        digests: Option<Vec<[u8; 32]>>,
+    ) -> Result<body::Presented, Status> {
+        let mut times = Vec::new();
+        times
+            .try_reserve_exact(presented.len())
+            .map_err(|_| Status::OutOfMemory)?;
+        times.extend(presented.iter().map(|picture| picture.time));
+        Ok(body::Presented {
+            times: List(times),
+            largest: self.largest,
+            sequence,
+            digests: digests.map(List),
+        })
+    }
+
+    fn output(&mut self) -> Result<&mut O, Status> {
+        self.output.as_mut().ok_or(Status::NotSupported)
+    }
+
+    /// What the host is told of the key TA's refusal. Without the key TA there is no session left.
+    fn status_of(&mut self, refusal: Refusal) -> Status {
+        match refusal {
+            Refusal::Status(status) => {
+                if status == Status::UnknownChannel {
+                    self.channel = None;
+                }
+                status
+            }
+            Refusal::Failure => {
+                self.channel = None;
+                self.keys = None;
+                Status::Platform
+            }
+        }
+    }
+}
+
+impl<C: Connect, O> Session<C, O> {
+    /// Gives the channel up in order, so that its last unit counts as what it was.
+    fn detach(&mut self) {
+        if let (Some(keys), Some(channel)) = (&mut self.keys, self.channel.take()) {
+            let close = key::CloseChannel {
+                channel: channel.handle,
+                rejected: channel.rejected,
+                decoded: channel.decoded,
+            };
+            // A key TA that does not know it any more has closed it.
+            let _: Result<(key::Empty, _), _> = exchange(keys, &close, None, &mut []);
+        }
+        self.decoder.lost();
+        self.holds_protected = false;
+    }
+}
+
+impl<C: Connect, O> Drop for Session<C, O> {
+    fn drop(&mut self) {
+        self.detach();
+    }
+}
+
+fn decoded<'a, B: Body<'a>>(request: &'a [u8]) -> Result<B, Status> {
+    B::decode(request, MAX_REQUEST).map_err(|_| Status::Malformed)
+}
+
+fn answer<'a>(answer: &impl Body<'a>) -> Result<Vec<u8>, Status> {
+    encode_answer(answer).map_err(|_| Status::OutOfMemory)
+}
+
+fn status_of(rejection: &Rejection) -> Status {
+    match rejection {
+        Rejection::UnsupportedCodec(_) => Status::UnsupportedCodec,
+        Rejection::NoDecoderMemory => Status::NoDecoderMemory,
+        Rejection::ContentRejected => Status::ContentRejected,
+    }
+}
+
+#[cfg(test)]
+mod tests;
