@@ -1,11 +1,11 @@
 //! What libteec's result codes mean here.
 
 use crate::{
-    KEY_TA,
+    application::Application,
     sys::{Failure, Step},
 };
 use keybearer_tee::TeeError;
-use optee_teec::ErrorKind;
+use optee_teec::{ErrorKind, raw};
 
 /// `TEE_ERROR_CORRUPT_OBJECT` (TEE Internal Core API 1.3.1, section 3.3): the client API has no
 /// name for it, but OP-TEE passes it on when its record of trusted applications is damaged.
@@ -14,10 +14,15 @@ const CORRUPT_OBJECT: u32 = 0xf010_0001;
 /// The transport error of a failed call.
 ///
 /// What the core thinks of a command comes in band, so whatever arrives here is the transport's:
-/// the key TA's own glue fails a call only for parameters that this crate never sends.
-pub(crate) fn of(failure: Failure) -> TeeError {
+/// the trusted application's own glue fails a call only for parameters that this crate never sends.
+pub(crate) fn of(application: &Application, failure: Failure) -> TeeError {
     let Failure { step, code } = failure;
+    let unavailable = |why: &str| {
+        let Application { name, uuid, .. } = application;
+        TeeError::Unavailable(format!("trusted application {uuid} ({name}): {why}"))
+    };
     match (step, ErrorKind::from(code)) {
+        (Step::Thread, _) => io(step, code),
         (Step::Device, ErrorKind::ItemNotFound) => {
             unavailable("no TEE device (/dev/tee0), or no permission to open it")
         }
@@ -29,23 +34,28 @@ pub(crate) fn of(failure: Failure) -> TeeError {
         (Step::Session, ErrorKind::Unknown(CORRUPT_OBJECT)) => {
             unavailable("OP-TEE's secure storage is damaged or was rolled back")
         }
+        (Step::Buffer, _) => TeeError::Unavailable(format!(
+            "this TEE takes no such protected buffer (code {code:#010x})"
+        )),
+        (Step::Command, ErrorKind::Cancel | ErrorKind::ExternalCancel) => TeeError::Cancelled,
         (_, ErrorKind::TargetDead) => TeeError::Dead,
-        _ => TeeError::Io {
-            what: attempt(step),
-            code,
-        },
+        _ => io(step, code),
     }
 }
 
-fn unavailable(why: &str) -> TeeError {
-    TeeError::Unavailable(format!("trusted application {KEY_TA}: {why}"))
+/// True when the instance of the trusted application that was spoken to is no more.
+pub(crate) fn is_death(failure: Failure) -> bool {
+    failure.step != Step::Thread && failure.code == raw::TEEC_ERROR_TARGET_DEAD
 }
 
-fn attempt(step: Step) -> &'static str {
-    match step {
+fn io(step: Step, code: u32) -> TeeError {
+    let what = match step {
         Step::Device => "opening the TEE device",
-        Step::Session => "opening a session of the key TA",
+        Step::Session => "opening a session of the trusted application",
         Step::Memory => "registering shared memory",
-        Step::Command => "calling the key TA",
-    }
+        Step::Buffer => "registering a protected buffer",
+        Step::Command => "calling the trusted application",
+        Step::Thread => "starting the connection's thread",
+    };
+    TeeError::Io { what, code }
 }

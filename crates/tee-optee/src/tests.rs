@@ -1,9 +1,15 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on must stop
 
+mod buffers;
+mod cancellation;
+mod life;
+
 use super::*;
+use crate::session::MEDIA_AT;
 use keybearer_fake_libteec::{Answer, Board, Call};
-use keybearer_tee::{ClearSession, TeeError};
+use keybearer_tee::{ClearSession, Media};
 use keybearer_wire::body::Describe;
+use keybearer_wire::limits::{MAX_REQUEST, MAX_RESPONSE, OPTEE_MAX_MEDIA};
 use optee_teec::raw;
 
 /// Answers in the trusted application's place.
@@ -217,7 +223,10 @@ fn other_failures_keep_their_code() {
         ("opening the TEE device", 0xffff_0001)
     );
     let open = code_of(refusal(Call::OpenSession, 0xffff_000c));
-    assert_eq!(open, ("opening a session of the key TA", 0xffff_000c));
+    assert_eq!(
+        open,
+        ("opening a session of the trusted application", 0xffff_000c)
+    );
     let memory = code_of(refusal(Call::SharedMemory, 0xffff_000c));
     assert_eq!(memory, ("registering shared memory", 0xffff_000c));
     assert!(matches!(
@@ -274,11 +283,11 @@ fn a_dead_application_is_not_called_again_and_a_new_connection_finds_another() {
     board.kill();
     for _ in 0..2 {
         let mut response = vec![1];
-        let result = session.call(1, &[0xa0], &mut response, Media::None);
+        let result = session.call(3, &[0xa0], &mut response, Media::None);
         assert!(matches!(result, Err(TeeError::Dead)), "{result:?}");
         assert!(response.is_empty());
     }
-    assert_eq!(board.commands(), [1], "the second call does not leave");
+    assert_eq!(board.commands(), [3], "the second call does not leave");
     let mut session = ClearSession::new(connect(&board).unwrap());
     session.exchange(&Describe {}).unwrap();
 }
@@ -378,7 +387,7 @@ fn what_cannot_be_shared_is_refused() {
     board.refuse(Call::SharedMemory, raw::TEEC_SUCCESS);
     board.kill();
     session
-        .call(1, b"", &mut Vec::new(), Media::None)
+        .call(3, b"", &mut Vec::new(), Media::None)
         .unwrap_err();
     assert!(matches!(session.shared_memory(1), Err(TeeError::Dead)));
 }

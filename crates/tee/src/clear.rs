@@ -3,7 +3,7 @@
 use keybearer_wire::limits::MAX_REQUEST;
 use keybearer_wire::{Exchange, Status, body, decode_response};
 
-use crate::{Media, SharedMemory, TeeError, TeeSession};
+use crate::{CancelCall, Media, SharedMemory, TeeError, TeeSession};
 
 /// Why a typed call gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +74,12 @@ impl ClearSession {
     /// As [`TeeSession::shared_memory`].
     pub fn shared_memory(&mut self, len: usize) -> Result<Option<Box<dyn SharedMemory>>, TeeError> {
         self.session.shared_memory(len)
+    }
+
+    /// What cancels a call of this connection; see [`TeeSession::canceller`].
+    #[must_use]
+    pub fn canceller(&self) -> Option<std::sync::Arc<dyn CancelCall>> {
+        self.session.canceller()
     }
 
     fn run<'r, R: Exchange<'r>>(

@@ -10,6 +10,9 @@ pub enum TeeError {
     /// The trusted core died under this call; open a new connection, keys are gone.
     #[error("trusted core died; its keys are gone, connect again")]
     Dead,
+    /// The call was cancelled; what it was to do is not done.
+    #[error("cancelled")]
+    Cancelled,
     /// A body or the media exceeds what this transport carries.
     #[error("{what} of {found} bytes exceeds the transport's limit of {limit}")]
     TooLarge {

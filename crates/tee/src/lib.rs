@@ -6,13 +6,17 @@
 
 #![forbid(unsafe_code)]
 
+mod cancel;
 mod clear;
 mod error;
 mod memory;
 
+pub use cancel::CancelCall;
 pub use clear::{CallError, ClearSession};
 pub use error::TeeError;
 pub use memory::SharedMemory;
+
+use std::sync::Arc;
 
 /// What a backend is and why it was chosen; text for people, never a basis for trust.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,5 +106,11 @@ pub trait TeeSession: Send {
     fn shared_memory(&mut self, len: usize) -> Result<Option<Box<dyn SharedMemory>>, TeeError> {
         let _ = len;
         Ok(None)
+    }
+
+    /// What cancels a call of this connection from another thread; `None` where calls are too short
+    /// for it, or the backend has no means.
+    fn canceller(&self) -> Option<Arc<dyn CancelCall>> {
+        None
     }
 }

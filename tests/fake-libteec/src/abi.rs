@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{c_char, c_void};
+use std::os::fd::{BorrowedFd, RawFd};
 use std::ptr;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keybearer_ta_entry::params::CommandSlots;
@@ -186,19 +188,52 @@ unsafe fn share(
     if allocate {
         memory.buffer = Box::into_raw(vec![0_u8; memory.size].into_boxed_slice()).cast();
     }
-    board.opened(Handle::Memory);
     board.shared(memory.size);
+    keep(board, memory, memory.buffer.cast(), allocate);
+    Ok(())
+}
+
+/// Gives a memory its number.
+fn keep(board: Board, memory: &mut raw::TEEC_SharedMemory, buffer: *mut u8, allocated: bool) {
+    board.opened(Handle::Memory);
     let mut registry = registry();
     memory.imp.id = registry.number();
     let shared = Memory {
         board,
-        buffer: memory.buffer.cast(),
+        buffer,
         size: memory.size,
         flags: memory.flags,
-        allocated: allocate,
+        allocated,
     };
     registry.memories.insert(memory.imp.id, shared);
-    Ok(())
+}
+
+/// Takes a descriptor of a buffer that the board protects, as OP-TEE's driver takes only those of its
+/// own heap. The client sees no bytes of it.
+#[unsafe(no_mangle)]
+extern "C" fn TEEC_RegisterSharedMemoryFileDescriptor(
+    context: *mut raw::TEEC_Context,
+    memory: *mut raw::TEEC_SharedMemory,
+    fd: RawFd,
+) -> u32 {
+    code((|| {
+        // SAFETY: null or whole structures of the client's.
+        let (memory, board) = unsafe { (memory.as_mut(), board(context)) };
+        let memory = memory.ok_or(raw::TEEC_ERROR_BAD_PARAMETERS)?;
+        let board = board.ok_or(raw::TEEC_ERROR_BAD_PARAMETERS)?;
+        let both = raw::TEEC_MEM_INPUT | raw::TEEC_MEM_OUTPUT;
+        if fd < 0 || memory.flags == 0 || memory.flags & !both != 0 {
+            return Err(raw::TEEC_ERROR_BAD_PARAMETERS);
+        }
+        board.refusal(Call::SharedMemory)?;
+        // SAFETY: the client's, open for the time of this call.
+        let found = board.protected(unsafe { BorrowedFd::borrow_raw(fd) });
+        let (buffer, size) = found.ok_or(raw::TEEC_ERROR_BAD_PARAMETERS)?;
+        memory.buffer = ptr::null_mut();
+        memory.size = size;
+        keep(board, memory, buffer, false);
+        Ok(())
+    })())
 }
 
 #[unsafe(no_mangle)]
@@ -219,10 +254,22 @@ extern "C" fn TEEC_ReleaseSharedMemory(memory: *mut raw::TEEC_SharedMemory) {
     shared.board.closed(Handle::Memory);
 }
 
-/// Nothing is ever under way that could be cancelled: a call has ended when its client can go on,
-/// and the key TA masks cancellation.
+/// Notes on the board that cancellation was asked for. The key TA masks it; a script may heed it.
 #[unsafe(no_mangle)]
-extern "C" fn TEEC_RequestCancellation(_: *mut raw::TEEC_Operation) {}
+extern "C" fn TEEC_RequestCancellation(operation: *mut raw::TEEC_Operation) {
+    // SAFETY: null, or an operation under way, of which the client lends no more than its session,
+    // which has a context that the client has kept. libteec's own lock is not needed here: the client
+    // writes the session before it makes the call.
+    let board = unsafe {
+        (!operation.is_null())
+            .then(|| (*operation).imp.session)
+            .and_then(|session| session.as_ref())
+            .and_then(|session| board(session.imp.ctx))
+    };
+    if let Some(board) = board {
+        board.cancellations().fetch_add(1, Ordering::SeqCst);
+    }
+}
 
 #[unsafe(no_mangle)]
 extern "C" fn TEEC_InvokeCommand(

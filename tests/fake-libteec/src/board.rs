@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use optee_teec_sys as raw;
 
 use crate::application::{Answer, Application};
 use crate::platform::Machine;
+use crate::protected::ProtectedBuffers;
 
 /// A call of the interface that a test may let fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,7 +67,12 @@ struct State {
 
 /// A simulated device. Clones are the same one; it lives as long as one of them or a context.
 #[derive(Clone)]
-pub struct Board(Arc<Mutex<State>>);
+pub struct Board {
+    state: Arc<Mutex<State>>,
+    /// Apart from the state, which is locked for the time of a call.
+    cancellations: Arc<AtomicUsize>,
+    buffers: ProtectedBuffers,
+}
 
 thread_local! {
     /// Boards plugged in for this thread; the last one is the TEE that it finds.
@@ -103,7 +111,11 @@ impl Board {
             memories: Vec::new(),
             commands: Vec::new(),
         };
-        Self(Arc::new(Mutex::new(state)))
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            cancellations: Arc::default(),
+            buffers: ProtectedBuffers::default(),
+        }
     }
 
     /// Makes it the TEE of contexts that this thread opens from now on.
@@ -166,8 +178,29 @@ impl Board {
         self.state().commands.clone()
     }
 
+    /// How often a client has asked to cancel a call; a script may look at it while it answers one.
+    #[must_use]
+    pub fn cancellations(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.cancellations)
+    }
+
+    /// A buffer of `size` bytes that no client can look into, as the TEE's heap gives out.
+    ///
+    /// # Panics
+    /// When the system has no descriptor left.
+    #[must_use]
+    pub fn protected_buffer(&self, size: usize) -> OwnedFd {
+        self.buffers.make(size)
+    }
+
+    /// What is in the buffer of `fd`.
+    #[must_use]
+    pub fn protected_content(&self, fd: BorrowedFd<'_>) -> Option<Vec<u8>> {
+        self.buffers.content(fd)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -202,6 +235,11 @@ impl Board {
             handle != Handle::Context || contexts.count() > 0 || state.open.is_empty(),
             "a context goes last"
         );
+    }
+
+    /// Where the buffer of a descriptor lies, if the board has made it.
+    pub(crate) fn protected(&self, fd: BorrowedFd<'_>) -> Option<(*mut u8, usize)> {
+        self.buffers.find(fd)
     }
 
     pub(crate) fn shared(&self, size: usize) {

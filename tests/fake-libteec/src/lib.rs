@@ -25,6 +25,7 @@ mod abi;
 mod application;
 mod board;
 mod platform;
+mod protected;
 
 pub use application::Answer;
 pub use board::{Board, Call, Plugged};
