@@ -18,6 +18,11 @@ impl<'a> Bits<'a> {
         Self { bytes, at: 0 }
     }
 
+    /// Bits read so far.
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
     /// `u(1)`.
     pub(crate) fn flag(&mut self) -> Read<bool> {
         let byte = self

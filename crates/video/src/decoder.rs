@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::bits::Read;
 use crate::budget::{Budget, SLICE_BYTES};
-use crate::engine::Engine;
+use crate::engine::{Engine, Samples};
 use crate::nal::{Nal, split};
 use crate::order::{Order, Waiting};
 use crate::record::Record;
@@ -15,7 +15,7 @@ use crate::sink::{Picture, Plane, Sink, SinkFailed};
 use crate::slice::{HEADER_BYTES, Header, Kind, PictureHeader, picture_set};
 use crate::sps::Sps;
 
-/// The most slices of a picture: the decoder copies its whole state for each one after the first.
+/// The most slices of a picture: each costs reference lists and tables of its own.
 pub const MAX_SLICES: usize = 256;
 
 /// A codec that this room decodes.
@@ -229,16 +229,13 @@ impl Decoder {
                 _ => {}
             }
         }
-        let (Some(begun), Some(engine)) = (begun, &mut self.engine) else {
+        let (Some(_), Some(engine)) = (begun, &mut self.engine) else {
             return Ok(false);
         };
-        let frame = engine.end(&begun.picture)?;
+        let samples = engine.end()?;
         let depth = engine.sequence().set.reorder;
-        if begun.picture.resets() {
-            self.output.drain(shown);
-        }
         self.output.siting = engine.sequence().set.siting;
-        self.output.order.push(Waiting { frame, time });
+        self.output.order.push(Waiting { samples, time });
         self.output.show(usize::try_from(depth).unwrap_or(0), shown);
         Ok(true)
     }
@@ -291,8 +288,7 @@ impl Decoder {
             return Err(Refusal::ContentRejected);
         }
         let begun = begun.holding(nal.len(), largest_picture(&sequence.set))?;
-        let payload = nal.payload(nal.len())?;
-        engine.slice(&header.picture, &payload)?;
+        engine.slice(nal)?;
         Ok(begun)
     }
 }
@@ -310,6 +306,7 @@ struct Begun {
     picture: PictureHeader,
     /// Where its latest slice starts.
     first: u32,
+    deblocking: (u32, i32, i32),
     slices: usize,
     bytes: usize,
 }
@@ -319,6 +316,7 @@ impl Begun {
         Self {
             picture: header.picture.clone(),
             first: header.first,
+            deblocking: header.deblocking,
             slices: 1,
             bytes: 0,
         }
@@ -331,6 +329,10 @@ impl Begun {
         }
         if header.first <= self.first {
             return Err(Refusal::UnsupportedCodec(Unsupported::SliceOrder));
+        }
+        // The decoder filters the whole picture by what its last slice says.
+        if header.deblocking != self.deblocking {
+            return Err(Refusal::UnsupportedCodec(Unsupported::Deblocking));
         }
         self.slices = self.slices.saturating_add(1);
         if self.slices > MAX_SLICES {
@@ -389,24 +391,30 @@ impl Output {
         waiting: &Waiting,
         shown: &mut Showing<'_, S>,
     ) -> Result<Option<Presented>, SinkFailed> {
-        let frame = &waiting.frame;
+        let Samples {
+            width: whole_width,
+            height: whole_height,
+            planes: [luma, cb, cr],
+            ..
+        } = &waiting.samples;
+        let (whole_width, whole_height) = (*whole_width, *whole_height);
         let plane = |samples, shift: u32| Plane {
             samples,
-            width: frame.width.wrapping_shr(shift),
-            height: frame.height.wrapping_shr(shift),
+            width: whole_width.wrapping_shr(shift),
+            height: whole_height.wrapping_shr(shift),
         };
         let mut picture = Picture {
             time: waiting.time,
-            luma: plane(&frame.y, 0),
-            cb: plane(&frame.u, 1),
-            cr: plane(&frame.v, 1),
+            luma: plane(luma, 0),
+            cb: plane(cb, 1),
+            cr: plane(cr, 1),
             siting: self.siting,
         };
         let largest = shown.largest.unwrap_or(u64::MAX);
-        let Some((width, height)) = Scaler::fit(frame.width, frame.height, largest) else {
+        let Some((width, height)) = Scaler::fit(whole_width, whole_height, largest) else {
             return Ok(None);
         };
-        let scaled = (width, height) != (frame.width, frame.height);
+        let scaled = (width, height) != (whole_width, whole_height);
         if scaled {
             // The budget has the memory, and the planes are as large as they say: neither fails.
             picture = self

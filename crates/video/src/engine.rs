@@ -1,13 +1,12 @@
 //! The H.264 decoder behind everything, from one IDR picture to the next. The only file that gives it
 //! bytes.
 
-use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use rust_h264::decoder::{ChromaFormat, Decoder, Frame};
-use rust_h264::nal::{NalUnit, NalUnitType};
+use rusty_h264_decoder::Decoder;
 
-use crate::bits::Read;
+use crate::bits::{Bits, Read};
+use crate::nal::{Nal, annex_b};
 use crate::references::References;
 use crate::refusal::Refusal;
 use crate::sets::{Sets, Stored};
@@ -22,6 +21,23 @@ pub(crate) struct Engine {
     decoder: Decoder,
     sequence: Stored<Sps>,
     references: References,
+    /// The same after the picture that has begun.
+    after: Option<References>,
+    /// The picture of this unit, once all of it has been decoded.
+    picture: Option<Samples>,
+}
+
+/// A decoded picture as it is shown: rows without padding.
+#[derive(Debug, Default)]
+pub(crate) struct Samples {
+    /// Width in luma samples.
+    pub(crate) width: u32,
+    /// Height in luma samples.
+    pub(crate) height: u32,
+    /// Y, Cb and Cr.
+    pub(crate) planes: [Vec<u8>; 3],
+    /// `PicOrderCnt`: its place in presentation order, since the last IDR picture.
+    pub(crate) order: i32,
 }
 
 impl Engine {
@@ -31,10 +47,12 @@ impl Engine {
             decoder: Decoder::new(),
             sequence: sequence.clone(),
             references: References::new(&sequence.set),
+            after: None,
+            picture: None,
         };
-        engine.feed(0, NalUnitType::Sps, &sequence.payload)?;
+        engine.feed(&annex_b(Nal::SPS, &whole_picture(sequence)))?;
         for picture in sets.of_sequence(sequence.set.id) {
-            engine.feed(0, NalUnitType::Pps, &picture.payload)?;
+            engine.parameters(&picture.payload)?;
         }
         Ok(engine)
     }
@@ -44,14 +62,26 @@ impl Engine {
         &self.sequence
     }
 
-    /// Takes a picture parameter set that came after the IDR picture.
-    pub(crate) fn parameters(&mut self, picture: &[u8]) -> Read<()> {
-        self.feed(0, NalUnitType::Pps, picture)
+    /// Takes a picture parameter set.
+    pub(crate) fn parameters(&mut self, payload: &[u8]) -> Read<()> {
+        self.feed(&annex_b(Nal::PPS, payload))
     }
 
     /// Begins a picture, before its first slice.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ContentRejected`] if reference pictures before it are missing, or if more would be
+    /// kept after it than memory was reckoned for.
     pub(crate) fn begin(&mut self, picture: &PictureHeader) -> Read<()> {
-        self.references.begin(picture)
+        self.picture = None;
+        if !picture.idr && self.references.miss(picture) {
+            return Err(Refusal::ContentRejected);
+        }
+        let mut after = self.references.clone();
+        after.keep(picture)?;
+        self.after = Some(after);
+        Ok(())
     }
 
     /// Whether there is a picture to predict from.
@@ -60,55 +90,92 @@ impl Engine {
     }
 
     /// Decodes a slice of the picture that has begun.
-    pub(crate) fn slice(&mut self, picture: &PictureHeader, payload: &[u8]) -> Read<()> {
-        let kind = if picture.idr {
-            NalUnitType::SliceIdr
-        } else {
-            NalUnitType::Slice
-        };
-        self.feed(u8::from(picture.reference), kind, payload)
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ContentRejected`] for what the decoder refuses, and for a slice behind the last
+    /// macroblock.
+    pub(crate) fn slice(&mut self, nal: &Nal<'_>) -> Read<()> {
+        if self.picture.is_some() {
+            return Err(Refusal::ContentRejected);
+        }
+        self.feed(&nal.annex_b()?)
     }
 
     /// Ends the picture and takes its samples.
-    pub(crate) fn end(&mut self, picture: &PictureHeader) -> Read<Frame> {
-        self.references.end(picture)?;
-        let frame = self.decoder.flush().ok_or(Refusal::ContentRejected)?;
-        self.checked(frame)
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ContentRejected`] if macroblocks are missing.
+    pub(crate) fn end(&mut self) -> Read<Samples> {
+        self.references = self.after.take().ok_or(Refusal::ContentRejected)?;
+        let mut samples = self.picture.take().ok_or(Refusal::ContentRejected)?;
+        samples.crop(&self.sequence.set)?;
+        Ok(samples)
     }
 
-    fn feed(&mut self, reference: u8, kind: NalUnitType, payload: &[u8]) -> Read<()> {
-        let unit = NalUnit {
-            nal_ref_idc: reference,
-            nal_unit_type: kind,
-            rbsp: Cow::Borrowed(payload),
-        };
-        match self.decoder.decode_nal(&unit) {
-            Ok(None) => Ok(()),
-            // Pictures are taken by `end` alone.
-            Ok(Some(_)) | Err(_) => Err(Refusal::ContentRejected),
+    fn feed(&mut self, unit: &[u8]) -> Read<()> {
+        let decoded = self.decoder.decode(unit);
+        if let Some(frame) = decoded.map_err(|_| Refusal::ContentRejected)? {
+            self.picture = Some(Samples {
+                width: 0,
+                height: 0,
+                planes: [frame.y, frame.u, frame.v],
+                order: self.decoder.last_poc(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The sequence parameter set without its cropping and all that follows: the decoder does not cut on
+/// the left and at the top.
+fn whole_picture(sequence: &Stored<Sps>) -> Vec<u8> {
+    let mut source = Bits::new(&sequence.payload);
+    let before = (0..sequence.set.bits_before_cropping).map(|_| source.flag().unwrap_or(false));
+    let mut payload = Vec::new();
+    // No cropping, no usability information, the stop bit.
+    for (place, bit) in before.chain([false, false, true]).enumerate() {
+        let mask = 0x80_u8.wrapping_shr(u32::from(place.to_le_bytes()[0] & 7));
+        match payload.last_mut() {
+            Some(byte) if mask != 0x80 => *byte |= if bit { mask } else { 0 },
+            _ => payload.push(if bit { mask } else { 0 }),
         }
     }
+    payload
+}
 
-    /// The frame, if it is what the parameter set says: what lies behind reads it by that size.
-    fn checked(&self, frame: Frame) -> Read<Frame> {
-        let area = |width: u32, height: u32| {
-            usize::try_from(width)
-                .ok()?
-                .checked_mul(usize::try_from(height).ok()?)
-        };
-        let sps = &self.sequence.set;
-        let (width, height) = (sps.width, sps.height);
-        let fits = |plane: &Vec<u8>, width, height| Some(plane.len()) == area(width, height);
-        if (frame.width, frame.height) == (width, height)
-            && frame.bit_depth == 8
-            && frame.chroma_format == ChromaFormat::Yuv420
-            && fits(&frame.y, width, height)
-            && fits(&frame.u, width >> 1, height >> 1)
-            && fits(&frame.v, width >> 1, height >> 1)
-        {
-            Ok(frame)
-        } else {
-            Err(Refusal::ContentRejected)
+impl Samples {
+    /// Cuts the whole picture that the decoder gives to what is shown of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ContentRejected`] if it is not the picture that the set describes: what lies behind
+    /// reads it by that size.
+    fn crop(&mut self, sps: &Sps) -> Read<()> {
+        let whole = (sps.columns.saturating_mul(16), sps.rows.saturating_mul(16));
+        for (plane, shift) in self.planes.iter_mut().zip([0, 1, 1]) {
+            let size = |value: u32| usize::try_from(value.wrapping_shr(shift)).unwrap_or(0);
+            let (stride, rows) = (size(whole.0), size(whole.1));
+            if plane.len() != stride.saturating_mul(rows) {
+                return Err(Refusal::ContentRejected);
+            }
+            if (sps.width, sps.height) == whole {
+                continue;
+            }
+            let (left, top) = (size(sps.left), size(sps.top));
+            let (width, height) = (size(sps.width), size(sps.height));
+            // Each row moves to the front or stays; the window lies within the picture.
+            for row in 0..height {
+                let from = top
+                    .saturating_add(row)
+                    .saturating_mul(stride)
+                    .saturating_add(left);
+                plane.copy_within(from..from.saturating_add(width), row.saturating_mul(width));
+            }
+            plane.truncate(width.saturating_mul(height));
         }
+        (self.width, self.height) = (sps.width, sps.height);
+        Ok(())
     }
 }

@@ -20,11 +20,10 @@
 //!
 //! Limits, stated openly:
 //!
-//! * Progressive and macroblock-adaptive interlaced (MBAFF) frames of 4:2:0 at 8 bits. Field pictures,
-//!   slice groups, arbitrary slice order, redundant pictures, data partitions, SP and SI slices,
-//!   monochrome, 4:2:2, 4:4:4, more than 8 bits and lossless coding are refused.
-//! * Damage inside slice data is concealed by the decoder as often as it is refused: a slice that ends
-//!   early leaves its macroblocks as they were. Such a picture is shown, as on any player.
+//! * Progressive frames of 4:2:0 at 8 bits, Baseline, Main and High. What else there is in these
+//!   profiles and is not decoded has its name in [`Unsupported`] and is refused.
+//! * Damage inside slice data that still parses gives a wrong picture, as on any player: H.264 has no
+//!   checksum.
 //! * Decoding starts at an IDR picture only; a recovery point is not enough.
 //!
 //! Distrusts: every byte of the decoder configuration record and of the units. The caller and the sink

@@ -63,10 +63,7 @@ impl<'a> Nal<'a> {
         if self.escaped.len() > most {
             return Err(Refusal::ContentRejected);
         }
-        let mut payload = Vec::new();
-        payload
-            .try_reserve_exact(self.escaped.len())
-            .map_err(|_| Refusal::NoDecoderMemory)?;
+        let mut payload = reserved(self.escaped.len())?;
         let mut zeros = 0_u8;
         for &byte in self.escaped {
             if zeros >= 2 && byte == 3 {
@@ -82,6 +79,73 @@ impl<'a> Nal<'a> {
         }
         Ok(payload)
     }
+
+    /// The unit with a start code in front, as the decoder takes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ContentRejected`] if another start code, or what only looks like emulation
+    /// prevention, stands in it: the decoder would see units in it that nobody here has read.
+    pub(crate) fn annex_b(&self) -> Read<Vec<u8>> {
+        let escaped = self.without_padding();
+        let mut zeros = 0_u8;
+        let mut prevented = false;
+        for &byte in escaped {
+            if prevented && byte > 3 || zeros >= 2 && byte < 3 {
+                return Err(Refusal::ContentRejected);
+            }
+            prevented = zeros >= 2 && byte == 3;
+            zeros = if byte == 0 {
+                zeros.saturating_add(1)
+            } else {
+                0
+            };
+        }
+        let mut unit = reserved(escaped.len().saturating_add(4))?;
+        unit.extend([0, 0, 1, (self.ref_idc << 5) | self.kind]);
+        unit.extend_from_slice(escaped);
+        Ok(unit)
+    }
+
+    /// Without zeros at the end, and without the words of zeros that an encoder may add to a slice
+    /// (clause 7.3.2.8): nothing reads them.
+    fn without_padding(&self) -> &'a [u8] {
+        let mut escaped = self.escaped;
+        loop {
+            escaped = match escaped {
+                [rest @ .., 0] | [rest @ .., 0, 0, 3] => rest,
+                _ => return escaped,
+            };
+        }
+    }
+}
+
+/// A unit of that payload, with a start code in front and emulation prevention.
+pub(crate) fn annex_b(kind: u8, payload: &[u8]) -> Vec<u8> {
+    // Its reference count matters to slices only.
+    let mut unit = Vec::from([0, 0, 1, 0x60 | kind]);
+    let mut zeros = 0_u8;
+    for &byte in payload {
+        if zeros >= 2 && byte <= 3 {
+            unit.push(3);
+            zeros = 0;
+        }
+        zeros = if byte == 0 {
+            zeros.saturating_add(1)
+        } else {
+            0
+        };
+        unit.push(byte);
+    }
+    unit
+}
+
+fn reserved(bytes: usize) -> Read<Vec<u8>> {
+    let mut reserved = Vec::new();
+    reserved
+        .try_reserve_exact(bytes)
+        .map_err(|_| Refusal::NoDecoderMemory)?;
+    Ok(reserved)
 }
 
 /// Cuts `unit` at the length fields of `length_size` bytes in front of each NAL unit. Every byte must

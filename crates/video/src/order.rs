@@ -2,26 +2,26 @@
 
 use alloc::vec::Vec;
 
-use rust_h264::decoder::Frame;
+use crate::engine::Samples;
 
 /// A decoded picture on its way to the sink.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     /// Its samples.
-    pub(crate) frame: Frame,
+    pub(crate) samples: Samples,
     /// The presentation time of its unit.
     pub(crate) time: u64,
 }
 
-/// Pictures that are not yet known to be the next to be shown: all of one output period, from one
-/// IDR picture (or reset of the numbering) to the next.
+/// Pictures that are not yet known to be the next to be shown: all of one sequence, from one
+/// IDR picture to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
     waiting: Vec<Waiting>,
 }
 
 impl Order {
-    /// Adds a picture to the period.
+    /// Adds a picture.
     pub(crate) fn push(&mut self, picture: Waiting) {
         self.waiting.push(picture);
     }
@@ -36,7 +36,7 @@ impl Order {
             .waiting
             .iter()
             .enumerate()
-            .min_by_key(|(_, picture)| picture.frame.pic_order_cnt)
+            .min_by_key(|(_, picture)| picture.samples.order)
             .map(|(place, _)| place)?;
         Some(self.waiting.remove(next))
     }
@@ -53,15 +53,9 @@ mod tests {
 
     fn picture(order: i32) -> Waiting {
         Waiting {
-            frame: Frame {
-                width: 0,
-                height: 0,
-                y: Vec::new(),
-                u: Vec::new(),
-                v: Vec::new(),
-                pic_order_cnt: order,
-                chroma_format: rust_h264::decoder::ChromaFormat::Yuv420,
-                bit_depth: 8,
+            samples: Samples {
+                order,
+                ..Samples::default()
             },
             time: order.unsigned_abs().into(),
         }
@@ -73,11 +67,11 @@ mod tests {
         for &count in decoded {
             order.push(picture(count));
             while let Some(next) = order.next(depth) {
-                shown.push(next.frame.pic_order_cnt);
+                shown.push(next.samples.order);
             }
         }
         while let Some(next) = order.next(0) {
-            shown.push(next.frame.pic_order_cnt);
+            shown.push(next.samples.order);
         }
         shown
     }

@@ -19,8 +19,8 @@ pub(crate) struct Pps {
     pub(crate) list_entries: [u32; 2],
     /// P slices carry weights.
     pub(crate) weighted: bool,
-    /// `weighted_bipred_idc`: 1 if B slices carry weights.
-    pub(crate) weighted_bi: u32,
+    /// B slices carry weights.
+    pub(crate) stated_weights: bool,
     /// Slices control the deblocking filter.
     pub(crate) deblocking_control: bool,
     /// `26 + pic_init_qp_minus26`.
@@ -52,14 +52,13 @@ impl Pps {
             return Err(Refusal::ContentRejected);
         }
         let quantiser = bits.signed_exp_golomb(26)?.saturating_add(26);
-        // pic_init_qs_minus26 and chroma_qp_index_offset
+        // pic_init_qs_minus26
         bits.signed_exp_golomb(26)?;
-        bits.signed_exp_golomb(12)?;
+        let chroma = bits.signed_exp_golomb(12)?;
         let deblocking_control = bits.flag()?;
         // constrained_intra_pred_flag
         bits.flag()?;
-        // The decoder does not read redundant_pic_cnt: it would take the header of each slice for
-        // another one.
+        // redundant_pic_cnt_present_flag: each slice would say whether it is there twice.
         if bits.flag()? {
             return Err(Refusal::UnsupportedCodec(Unsupported::RedundantPictures));
         }
@@ -68,8 +67,10 @@ impl Pps {
             if bits.flag()? {
                 skip_scaling_lists(&mut bits, if transform_8x8 { 8 } else { 6 })?;
             }
-            // second_chroma_qp_index_offset
-            bits.signed_exp_golomb(12)?;
+            // second_chroma_qp_index_offset: the decoder uses the first for both planes.
+            if bits.signed_exp_golomb(12)? != chroma {
+                return Err(Refusal::UnsupportedCodec(Unsupported::ChromaQuantiser));
+            }
         }
         Ok(Self {
             id,
@@ -78,7 +79,7 @@ impl Pps {
             bottom_order,
             list_entries,
             weighted,
-            weighted_bi,
+            stated_weights: weighted_bi == 1,
             deblocking_control,
             quantiser,
         })

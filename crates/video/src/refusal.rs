@@ -47,9 +47,27 @@ pub enum Unsupported {
     /// Redundant coded pictures.
     #[error("redundant pictures")]
     RedundantPictures,
-    /// Field pictures.
-    #[error("field pictures")]
-    FieldPictures,
+    /// Field pictures, and frames of field macroblocks (MBAFF).
+    #[error("interlaced coding")]
+    Interlaced,
+    /// Picture order by cycles of reference frames (`pic_order_cnt_type` 1).
+    #[error("picture order")]
+    PictureOrder,
+    /// Weights that B slices state, in place of none or of those that follow from their distance.
+    #[error("stated weights in B slices")]
+    Weights,
+    /// Long-term reference pictures.
+    #[error("long-term references")]
+    LongTerm,
+    /// A picture that makes numbering start anew without being an IDR picture.
+    #[error("reset of numbering")]
+    Reset,
+    /// One offset of the quantiser for each of the chroma planes.
+    #[error("chroma quantisers")]
+    ChromaQuantiser,
+    /// Slices of one picture that state different deblocking.
+    #[error("deblocking by slice")]
+    Deblocking,
     /// Slice data partitions.
     #[error("data partitioning")]
     DataPartitioning,

@@ -12,9 +12,8 @@ use crate::sps::{OrderCoding, Sps};
 /// The most entries that a reference list of a frame has (clause 7.4.2.2), and its modifications.
 const MAX_ENTRIES: u32 = 32;
 
-/// The most marking operations in one header. A picture can take each of 16 frames away, make each
-/// a long-term one and set the bound and itself: more is repetition.
-const MAX_MARKINGS: usize = 40;
+/// The most pictures that one header drops: all that there can be, and some named twice.
+const MAX_DROPS: usize = 32;
 
 /// The bytes of a slice NAL unit that hold the longest header that is accepted: about 200 bytes of
 /// list modifications, 900 of weights, 200 of marking, and emulation prevention on top.
@@ -27,6 +26,8 @@ pub(crate) struct Header {
     pub(crate) first: u32,
     /// How its macroblocks are predicted.
     pub(crate) kind: Kind,
+    /// Whether the filter is off, or stops at the slice, and its two offsets.
+    pub(crate) deblocking: (u32, i32, i32),
     /// What all slices of its picture have in common.
     pub(crate) picture: PictureHeader,
 }
@@ -45,7 +46,7 @@ pub(crate) struct PictureHeader {
     /// What the reference pictures become after it.
     pub(crate) marking: Marking,
     /// `idr_pic_id` and the fields of picture order.
-    order: (u32, u32, [i32; 2]),
+    order: (u32, u32, i32),
 }
 
 /// `slice_type`, as far as it is decoded.
@@ -64,49 +65,13 @@ pub(crate) enum Kind {
 pub(crate) enum Marking {
     /// Not a reference picture: nothing changes.
     None,
-    /// An IDR picture, and whether it becomes a long-term reference.
-    Idr {
-        /// `long_term_reference_flag`.
-        long_term: bool,
-    },
+    /// An IDR picture: all others go.
+    Idr,
     /// The oldest goes.
     Window,
-    /// As these operations say, in order.
-    Operations(Vec<Operation>),
-}
-
-/// A memory management control operation (table 7-9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    /// 1: the short-term picture that many before this one goes.
-    DropShort {
-        /// `difference_of_pic_nums_minus1`.
-        difference: u32,
-    },
-    /// 2: the long-term picture goes.
-    DropLong {
-        /// `long_term_pic_num`.
-        index: u32,
-    },
-    /// 3: the short-term picture becomes a long-term one.
-    Keep {
-        /// `difference_of_pic_nums_minus1`.
-        difference: u32,
-        /// `long_term_frame_idx`.
-        index: u32,
-    },
-    /// 4: long-term pictures from this index on go.
-    Bound {
-        /// `max_long_term_frame_idx_plus1`.
-        count: u32,
-    },
-    /// 5: all go; numbering and output order start anew.
-    Reset,
-    /// 6: this picture becomes a long-term one.
-    KeepThis {
-        /// `long_term_frame_idx`.
-        index: u32,
-    },
+    /// The short-term frames that many before this one go, one after another:
+    /// `difference_of_pic_nums_minus1` of `memory_management_control_operation` 1.
+    Drop(Vec<u32>),
 }
 
 /// The identifier of the picture parameter set, which the rest of the header depends on.
@@ -127,14 +92,9 @@ impl Header {
         if idr && !reference {
             return Err(Refusal::ContentRejected);
         }
-        let units = if sps.adaptive_frame_field {
-            sps.macroblocks() >> 1
-        } else {
-            sps.macroblocks()
-        };
-        let first = bits.exp_golomb(units.saturating_sub(1))?;
+        let first = bits.exp_golomb(sps.macroblocks().saturating_sub(1))?;
         let kind = Kind::parse(&mut bits)?;
-        if idr && kind != Kind::I {
+        if idr && kind != Kind::I || sps.baseline && kind == Kind::B {
             return Err(Refusal::ContentRejected);
         }
         bits.exp_golomb(255)?;
@@ -143,21 +103,26 @@ impl Header {
             return Err(Refusal::ContentRejected);
         }
         if !sps.frames_only && bits.flag()? {
-            return Err(Refusal::UnsupportedCodec(Unsupported::FieldPictures));
+            return Err(Refusal::UnsupportedCodec(Unsupported::Interlaced));
         }
         let idr_id = if idr { bits.exp_golomb(65_535)? } else { 0 };
         let order = order(&mut bits, sps, pps)?;
         let entries = lists(&mut bits, kind, sps, pps)?;
-        if kind == Kind::P && pps.weighted || kind == Kind::B && pps.weighted_bi == 1 {
-            weights(&mut bits, kind, entries)?;
+        match kind {
+            Kind::P if pps.weighted => weights(&mut bits, entries)?,
+            Kind::B if pps.stated_weights => {
+                return Err(Refusal::UnsupportedCodec(Unsupported::Weights));
+            }
+            _ => {}
         }
         let marking = match (idr, reference) {
             (true, _) => {
                 // no_output_of_prior_pics_flag: prior pictures are always shown
                 bits.flag()?;
-                Marking::Idr {
-                    long_term: bits.flag()?,
+                if bits.flag()? {
+                    return Err(Refusal::UnsupportedCodec(Unsupported::LongTerm));
                 }
+                Marking::Idr
             }
             (false, true) => marking(&mut bits, sps)?,
             (false, false) => Marking::None,
@@ -169,13 +134,18 @@ impl Header {
         if !(0..=51).contains(&quantiser) {
             return Err(Refusal::ContentRejected);
         }
-        if pps.deblocking_control && bits.exp_golomb(2)? != 1 {
-            bits.signed_exp_golomb(6)?;
-            bits.signed_exp_golomb(6)?;
+        let mut deblocking = (0, 0, 0);
+        if pps.deblocking_control {
+            deblocking.0 = bits.exp_golomb(2)?;
+            if deblocking.0 != 1 {
+                deblocking.1 = bits.signed_exp_golomb(6)?;
+                deblocking.2 = bits.signed_exp_golomb(6)?;
+            }
         }
         Ok(Self {
             first,
             kind,
+            deblocking,
             picture: PictureHeader {
                 idr,
                 reference,
@@ -185,13 +155,6 @@ impl Header {
                 order: (idr_id, order.0, order.1),
             },
         })
-    }
-}
-
-impl PictureHeader {
-    /// Whether output order starts anew with this picture although it is no IDR picture.
-    pub(crate) fn resets(&self) -> bool {
-        matches!(&self.marking, Marking::Operations(list) if list.contains(&Operation::Reset))
     }
 }
 
@@ -207,27 +170,20 @@ impl Kind {
     }
 }
 
-/// The fields of picture order: the low bits and the differences.
-fn order(bits: &mut Bits<'_>, sps: &Sps, pps: &Pps) -> Read<(u32, [i32; 2])> {
-    let mut low = 0;
-    let mut differences = [0; 2];
-    let [first, second] = &mut differences;
-    match sps.order {
+/// The fields of picture order: the low bits, and how far off the bottom field is.
+fn order(bits: &mut Bits<'_>, sps: &Sps, pps: &Pps) -> Read<(u32, i32)> {
+    Ok(match sps.order {
         OrderCoding::Bits(count) => {
-            low = bits.unsigned(count)?;
-            if pps.bottom_order {
-                *first = bits.signed_exp_golomb(u32::MAX >> 1)?;
-            }
+            let low = bits.unsigned(count)?;
+            let bottom = if pps.bottom_order {
+                bits.signed_exp_golomb(u32::MAX >> 1)?
+            } else {
+                0
+            };
+            (low, bottom)
         }
-        OrderCoding::Cycle { differences: true } => {
-            *first = bits.signed_exp_golomb(u32::MAX >> 1)?;
-            if pps.bottom_order {
-                *second = bits.signed_exp_golomb(u32::MAX >> 1)?;
-            }
-        }
-        OrderCoding::Cycle { differences: false } | OrderCoding::Decoding => {}
-    }
-    Ok((low, differences))
+        OrderCoding::Decoding => (0, 0),
+    })
 }
 
 /// The lengths of the reference lists, and their modifications, which are passed over.
@@ -274,18 +230,16 @@ fn modifications(bits: &mut Bits<'_>, sps: &Sps, entries: u32) -> Read<()> {
     Err(Refusal::ContentRejected)
 }
 
-/// `pred_weight_table`.
-fn weights(bits: &mut Bits<'_>, kind: Kind, entries: [u32; 2]) -> Read<()> {
+/// `pred_weight_table` of a P slice.
+fn weights(bits: &mut Bits<'_>, entries: [u32; 2]) -> Read<()> {
     bits.exp_golomb(7)?;
     bits.exp_golomb(7)?;
-    let count: usize = if kind == Kind::B { 2 } else { 1 };
-    for &list in entries.iter().take(count) {
-        for _ in 0..list {
-            for values in [2, 4] {
-                if bits.flag()? {
-                    for _ in 0..values {
-                        bits.signed_exp_golomb(128)?;
-                    }
+    let [entries, _] = entries;
+    for _ in 0..entries {
+        for values in [2, 4] {
+            if bits.flag()? {
+                for _ in 0..values {
+                    bits.signed_exp_golomb(128)?;
                 }
             }
         }
@@ -299,28 +253,16 @@ fn marking(bits: &mut Bits<'_>, sps: &Sps) -> Read<Marking> {
         return Ok(Marking::Window);
     }
     let numbers = 1_u32.wrapping_shl(sps.frame_num_bits).saturating_sub(1);
-    let mut operations = Vec::new();
-    while operations.len() <= MAX_MARKINGS {
-        operations.push(match bits.exp_golomb(6)? {
-            0 => return Ok(Marking::Operations(operations)),
-            1 => Operation::DropShort {
-                difference: bits.exp_golomb(numbers)?,
-            },
-            2 => Operation::DropLong {
-                index: bits.exp_golomb(15)?,
-            },
-            3 => Operation::Keep {
-                difference: bits.exp_golomb(numbers)?,
-                index: bits.exp_golomb(15)?,
-            },
-            4 => Operation::Bound {
-                count: bits.exp_golomb(16)?,
-            },
-            5 => Operation::Reset,
-            _ => Operation::KeepThis {
-                index: bits.exp_golomb(15)?,
-            },
-        });
+    let mut drop = Vec::new();
+    while drop.len() <= MAX_DROPS {
+        match bits.exp_golomb(6)? {
+            0 => return Ok(Marking::Drop(drop)),
+            1 => drop.push(bits.exp_golomb(numbers)?),
+            // No long-term picture is kept: a bound of none changes nothing.
+            4 if bits.exp_golomb(16)? == 0 => {}
+            5 => return Err(Refusal::UnsupportedCodec(Unsupported::Reset)),
+            _ => return Err(Refusal::UnsupportedCodec(Unsupported::LongTerm)),
+        }
     }
     Err(Refusal::ContentRejected)
 }

@@ -25,16 +25,18 @@ pub(crate) struct Sps {
     pub(crate) order: OrderCoding,
     /// `max_num_ref_frames`: how many frames stay for reference.
     pub(crate) references: u32,
-    /// Whether `frame_num` may leave values out.
-    pub(crate) gaps_allowed: bool,
     /// Width in macroblocks.
     pub(crate) columns: u32,
     /// Height of a frame in macroblocks.
     pub(crate) rows: u32,
-    /// Every picture is a frame of frame macroblocks.
+    /// No slice says whether it belongs to a field.
     pub(crate) frames_only: bool,
-    /// Frames that are not pairs of field pictures may mix frame and field macroblocks.
-    pub(crate) adaptive_frame_field: bool,
+    /// Baseline, which has no B slices.
+    pub(crate) baseline: bool,
+    /// Columns of luma samples on the left that are not shown.
+    pub(crate) left: u32,
+    /// Rows of luma samples at the top that are not shown.
+    pub(crate) top: u32,
     /// Width shown, in luma samples.
     pub(crate) width: u32,
     /// Height shown, in luma samples.
@@ -43,6 +45,8 @@ pub(crate) struct Sps {
     pub(crate) reorder: u32,
     /// Where the chroma samples lie.
     pub(crate) siting: ChromaSiting,
+    /// Bits in front of `frame_cropping_flag`.
+    pub(crate) bits_before_cropping: usize,
 }
 
 /// `pic_order_cnt_type` and what the slice header needs of it.
@@ -50,11 +54,6 @@ pub(crate) struct Sps {
 pub(crate) enum OrderCoding {
     /// Type 0: that many bits of `pic_order_cnt_lsb`.
     Bits(u32),
-    /// Type 1: a cycle, and whether slices code differences from it.
-    Cycle {
-        /// Not `delta_pic_order_always_zero_flag`.
-        differences: bool,
-    },
     /// Type 2: output order is decoding order.
     Decoding,
 }
@@ -78,7 +77,8 @@ impl Sps {
         let frame_num_bits = bits.exp_golomb(12)?.saturating_add(4);
         let order = OrderCoding::parse(&mut bits)?;
         let references = bits.exp_golomb(MAX_FRAMES)?;
-        let gaps_allowed = bits.flag()?;
+        // gaps_in_frame_num_value_allowed_flag: frames that were left out count as lost.
+        bits.flag()?;
         let columns = bits
             .exp_golomb(MAX_SIDE.saturating_sub(1))?
             .saturating_add(1);
@@ -86,7 +86,10 @@ impl Sps {
             .exp_golomb(MAX_SIDE.saturating_sub(1))?
             .saturating_add(1);
         let frames_only = bits.flag()?;
-        let adaptive_frame_field = !frames_only && bits.flag()?;
+        // Without MBAFF each picture may still turn out to be a field; most are frames.
+        if !frames_only && bits.flag()? {
+            return Err(Refusal::UnsupportedCodec(Unsupported::Interlaced));
+        }
         let direct_8x8_inference = bits.flag()?;
         if !frames_only && !direct_8x8_inference {
             return Err(Refusal::ContentRejected);
@@ -100,7 +103,8 @@ impl Sps {
         if macroblocks > MAX_MACROBLOCKS {
             return Err(Refusal::ContentRejected);
         }
-        let (width, height) = shown_size(&mut bits, columns, rows, frames_only)?;
+        let bits_before_cropping = bits.position();
+        let window = Window::parse(&mut bits, columns, rows, frames_only)?;
         // Only once the syntax has been followed this far: a refusal names the reason that is most
         // use to whoever made the stream.
         tools.supported()?;
@@ -127,15 +131,17 @@ impl Sps {
             frame_num_bits,
             order,
             references,
-            gaps_allowed,
             columns,
             rows,
             frames_only,
-            adaptive_frame_field,
-            width,
-            height,
+            baseline: profile.idc == 66,
+            left: window.left,
+            top: window.top,
+            width: window.width,
+            height: window.height,
             reorder,
             siting: usability.siting,
+            bits_before_cropping,
         })
     }
 
@@ -243,15 +249,7 @@ impl OrderCoding {
     fn parse(bits: &mut Bits<'_>) -> Read<Self> {
         Ok(match bits.exp_golomb(2)? {
             0 => Self::Bits(bits.exp_golomb(12)?.saturating_add(4)),
-            1 => {
-                let differences = !bits.flag()?;
-                bits.signed_exp_golomb(u32::MAX >> 1)?;
-                bits.signed_exp_golomb(u32::MAX >> 1)?;
-                for _ in 0..bits.exp_golomb(255)? {
-                    bits.signed_exp_golomb(u32::MAX >> 1)?;
-                }
-                Self::Cycle { differences }
-            }
+            1 => return Err(Refusal::UnsupportedCodec(Unsupported::PictureOrder)),
             _ => Self::Decoding,
         })
     }
@@ -276,23 +274,43 @@ pub(crate) fn skip_scaling_lists(bits: &mut Bits<'_>, count: u32) -> Read<()> {
     Ok(())
 }
 
-/// The cropping rectangle (clause 7.4.2.1.1), as the size that it leaves. 4:2:0 only, so that a unit
-/// of it is two samples wide, and two or four high.
-fn shown_size(bits: &mut Bits<'_>, columns: u32, rows: u32, frames_only: bool) -> Read<(u32, u32)> {
-    let (mut width, mut height) = (columns.saturating_mul(16), rows.saturating_mul(16));
-    if bits.flag()? {
-        let unit_height = if frames_only { 2 } else { 4 };
-        for (size, unit) in [(&mut width, 2), (&mut height, unit_height)] {
-            for _ in 0..2 {
-                let cut = bits.exp_golomb(MAX_SIDE.saturating_mul(16))?;
-                *size = size
-                    .checked_sub(cut.saturating_mul(unit))
-                    .filter(|&left| left > 0)
-                    .ok_or(Refusal::ContentRejected)?;
-            }
+/// The cropping rectangle (clause 7.4.2.1.1), in luma samples.
+struct Window {
+    left: u32,
+    top: u32,
+    width: u32,
+    height: u32,
+}
+
+impl Window {
+    /// Of 4:2:0, so that a unit of cropping is two samples wide, and two or four high.
+    fn parse(bits: &mut Bits<'_>, columns: u32, rows: u32, frames_only: bool) -> Read<Self> {
+        let mut window = Self {
+            left: 0,
+            top: 0,
+            width: columns.saturating_mul(16),
+            height: rows.saturating_mul(16),
+        };
+        if !bits.flag()? {
+            return Ok(window);
         }
+        let mut cut = |size: &mut u32, unit: u32| -> Read<u32> {
+            let cut = bits
+                .exp_golomb(MAX_SIDE.saturating_mul(16))?
+                .saturating_mul(unit);
+            *size = size
+                .checked_sub(cut)
+                .filter(|&left| left > 0)
+                .ok_or(Refusal::ContentRejected)?;
+            Ok(cut)
+        };
+        let unit = if frames_only { 2 } else { 4 };
+        window.left = cut(&mut window.width, 2)?;
+        cut(&mut window.width, 2)?;
+        window.top = cut(&mut window.height, unit)?;
+        cut(&mut window.height, unit)?;
+        Ok(window)
     }
-    Ok((width, height))
 }
 
 #[cfg(test)]
