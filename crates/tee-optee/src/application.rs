@@ -4,7 +4,7 @@ use keybearer_tee::TeeError;
 use keybearer_wire::Command;
 use optee_teec::Uuid;
 
-use crate::KEY_TA;
+use crate::{DECODER_TA, KEY_TA};
 
 /// What a command leaves behind, and so what follows when the application dies under it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,13 @@ pub(crate) static KEY: Application = Application {
         Some(Command::OpenSession) => Effect::InInstance,
         _ => Effect::Lasting,
     },
+};
+
+/// The decoder. Its state is the order of what it was sent, so that nothing is ever repeated.
+pub(crate) static DECODER: Application = Application {
+    name: "decoder TA",
+    uuid: DECODER_TA,
+    effect: |_| Effect::Lasting,
 };
 
 impl Application {

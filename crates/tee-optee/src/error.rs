@@ -1,6 +1,7 @@
 //! What libteec's result codes mean here.
 
 use crate::{
+    DECODER_TA,
     application::Application,
     sys::{Failure, Step},
 };
@@ -30,6 +31,10 @@ pub(crate) fn of(application: &Application, failure: Failure) -> TeeError {
         (Step::Session, ErrorKind::Security) => unavailable("OP-TEE refuses its signature"),
         (Step::Session, ErrorKind::AccessConflict) => {
             unavailable("OP-TEE has run a newer version of it and refuses to go back")
+        }
+        // Each of its instances has a heap of megabytes, and OP-TEE's usual image has room for one.
+        (Step::Session, ErrorKind::OutOfMemory) if application.uuid == DECODER_TA => {
+            TeeError::NoDecoderMemory
         }
         (Step::Session, ErrorKind::Unknown(CORRUPT_OBJECT)) => {
             unavailable("OP-TEE's secure storage is damaged or was rolled back")

@@ -33,6 +33,9 @@ use keybearer_tee::{BackendInfo, Tee, TeeError, TeeSession};
 /// UUID of the key TA, as its signed header carries it.
 pub const KEY_TA: &str = include_str!("../../../ta/keybearer/uuid.txt").trim_ascii();
 
+/// UUID of the decoder TA.
+pub const DECODER_TA: &str = include_str!("../../../ta/decoder/uuid.txt").trim_ascii();
+
 /// OP-TEE on this machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpteeTee;
@@ -57,6 +60,10 @@ impl Tee for OpteeTee {
 
     fn connect(&self) -> Result<Box<dyn TeeSession>, TeeError> {
         Ok(Box::new(self.open()?))
+    }
+
+    fn connect_decoder(&self) -> Result<Box<dyn TeeSession>, TeeError> {
+        Ok(Box::new(OpteeSession::open(&application::DECODER)?))
     }
 }
 

@@ -13,6 +13,9 @@ pub enum TeeError {
     /// The call was cancelled; what it was to do is not done.
     #[error("cancelled")]
     Cancelled,
+    /// Another decoder does not fit the trusted side's memory; close one.
+    #[error("no memory for a further decoder: close a protected session first")]
+    NoDecoderMemory,
     /// A body or the media exceeds what this transport carries.
     #[error("{what} of {found} bytes exceeds the transport's limit of {limit}")]
     TooLarge {

@@ -37,6 +37,16 @@ pub trait Tee: Send + Sync {
     /// # Errors
     /// [`TeeError::Unavailable`] when the core cannot be reached, [`TeeError::Io`].
     fn connect(&self) -> Result<Box<dyn TeeSession>, TeeError>;
+
+    /// Opens a connection to a decoder of its own, whose commands are those of
+    /// [`keybearer_wire::decoder`]. Media goes in and none comes out.
+    ///
+    /// # Errors
+    /// [`TeeError::Unavailable`] where there is no decoder, [`TeeError::NoDecoderMemory`] when no
+    /// further one fits, [`TeeError::Io`].
+    fn connect_decoder(&self) -> Result<Box<dyn TeeSession>, TeeError> {
+        Err(TeeError::Unavailable("this backend has no decoder".into()))
+    }
 }
 
 impl std::fmt::Debug for dyn Tee + '_ {
