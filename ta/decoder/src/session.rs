@@ -110,7 +110,9 @@ impl<C: Connect, O: Output> Session<C, O> {
             }
             Command::Die => {
                 let body::Die {} = decoded(request)?;
-                assert!(!TEST_OUTPUT, "a test asked for it");
+                if TEST_OUTPUT {
+                    panic!("a test asked for it");
+                }
                 Err(Status::NotSupported)
             }
         }

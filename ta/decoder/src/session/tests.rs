@@ -3,171 +3,18 @@
 extern crate std;
 
 mod fake;
+mod host;
 
 use self::fake::{Asked, FLIP, Keys, SEQUENCE};
+use self::host::{Host, Screen, TICKET, TICKET_AGAIN, clip, protection};
 use super::*;
 use keybearer_ta_entry::{
     params::{COMMAND_TYPES, CommandSlots},
-    shared_memory::{SharedMemory, memref},
+    shared_memory::memref,
 };
-use keybearer_video::{Picture, Sink, SinkFailed};
-use keybearer_wire::{decode_response, decoder::Exchange, field::Blob};
+use keybearer_wire::{decode_response, field::Blob};
 use optee_utee::FromRawParameters;
 use std::{vec, vec::Vec};
-
-/// Counts what it is shown; the digests are the test build's, and fake-libteec tests them.
-#[derive(Default)]
-struct Screen {
-    shown: Vec<(u64, u32, u32)>,
-    broken: bool,
-}
-
-impl Sink for Screen {
-    fn present(&mut self, picture: &Picture<'_>) -> Result<(), SinkFailed> {
-        if self.broken {
-            return Err(SinkFailed);
-        }
-        let luma = &picture.luma;
-        self.shown.push((picture.time, luma.width, luma.height));
-        Ok(())
-    }
-}
-
-impl Output for Screen {}
-
-/// An access unit in decoding order.
-struct Unit {
-    time: u64,
-    bytes: Vec<u8>,
-}
-
-/// The clip that `make.py` describes: its configuration record and its units.
-fn clip() -> (Vec<u8>, Vec<Unit>) {
-    let mut rest = include_bytes!("tests/clip.bin").as_slice();
-    let mut take = |len: usize| {
-        let (taken, behind) = rest.split_at(len);
-        rest = behind;
-        taken.to_vec()
-    };
-    let number = |bytes: Vec<u8>| u16::from_be_bytes(bytes.try_into().unwrap());
-    let len = number(take(2));
-    let record = take(usize::from(len));
-    let units = (0..10).map(|_| {
-        let time = u64::from(number(take(2)));
-        let len = number(take(2));
-        let bytes = take(usize::from(len));
-        Unit { time, bytes }
-    });
-    (record, units.collect())
-}
-
-const TICKET: [u8; 16] = [0x7e; 16];
-const TICKET_AGAIN: [u8; 16] = [0x7f; 16];
-
-fn protection() -> body::Protection<'static> {
-    body::Protection {
-        key_id: [0x11; 16],
-        license: None,
-        scheme: 1,
-        iv_size: 8,
-        constant_iv: None,
-        crypt_blocks: 0,
-        skip_blocks: 0,
-        sample: [0; 24],
-        subsamples: Blob(&[]),
-    }
-}
-
-/// A host with its decoder.
-struct Host {
-    keys: Keys,
-    session: Session<Keys, Screen>,
-    _memory: SharedMemory,
-}
-
-impl Host {
-    fn new() -> Self {
-        let keys = Keys::default();
-        Self {
-            session: Session::new(keys.clone(), Some(Screen::default())),
-            keys,
-            _memory: SharedMemory::recording(),
-        }
-    }
-
-    /// With a ticket redeemed and the clip's configuration taken.
-    fn ready() -> Self {
-        let mut host = Self::new();
-        host.attach(TICKET).unwrap();
-        let configured = host.configure(&clip().0).unwrap();
-        assert_eq!((configured.width, configured.height), (Some(64), Some(48)));
-        host.keys.asked();
-        host
-    }
-
-    fn send(&mut self, command: u32, request: &[u8], media: &[u8]) -> Vec<u8> {
-        let mut media = media.to_vec();
-        let mut params = [(); 4].map(|()| memref(media.as_mut_ptr(), media.len()));
-        // SAFETY: four memory references to live memory.
-        let slots = unsafe { CommandSlots::from_raw(COMMAND_TYPES, &mut params) }.unwrap();
-        self.session
-            .call(command, request, &slots.media_in)
-            .to_vec()
-    }
-
-    fn call<'r, R: Exchange<'r>, A: for<'a> Body<'a>>(
-        &mut self,
-        request: &R,
-        media: &[u8],
-    ) -> Result<A, Status> {
-        let request = request.encode(MAX_REQUEST).unwrap();
-        decode_response(&self.send(R::COMMAND.code(), &request, media)).unwrap()
-    }
-
-    fn attach(&mut self, ticket: [u8; 16]) -> Result<body::Empty, Status> {
-        self.call(&body::Attach { ticket }, &[])
-    }
-
-    fn configure(&mut self, record: &[u8]) -> Result<body::Configured, Status> {
-        let record = Blob(record);
-        self.call(
-            &body::Configure {
-                codec: *b"avc1",
-                record,
-            },
-            &[],
-        )
-    }
-
-    fn decode(&mut self, time: u64, clear: &[u8]) -> Result<body::Presented, Status> {
-        let protected: Vec<u8> = clear.iter().map(|byte| byte ^ FLIP).collect();
-        let (duration_ms, protection) = (200, Some(protection()));
-        let request = body::Decode {
-            time,
-            duration_ms,
-            protection,
-        };
-        self.call(&request, &protected)
-    }
-
-    fn decode_clear(&mut self, unit: &Unit) -> Result<body::Presented, Status> {
-        let (time, duration_ms, protection) = (unit.time, 200, None);
-        let request = body::Decode {
-            time,
-            duration_ms,
-            protection,
-        };
-        self.call(&request, &unit.bytes)
-    }
-
-    fn flush(&mut self) -> Result<body::Presented, Status> {
-        self.call(&body::Flush {}, &[])
-    }
-
-    fn shown(&self) -> &[(u64, u32, u32)] {
-        &self.session.output.as_ref().unwrap().shown
-    }
-}
 
 #[test]
 fn a_clip_is_shown_in_presentation_order_and_told_so() {
