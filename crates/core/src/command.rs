@@ -21,6 +21,7 @@ pub(crate) mod load_time_answer;
 pub(crate) mod open_session;
 pub(crate) mod redeem_ticket;
 pub(crate) mod remove_license;
+pub(crate) mod report_outputs;
 pub(crate) mod statuses;
 
 use crate::response::Response;

@@ -10,9 +10,9 @@ use keybearer_wire::{Body, Command, Status};
 use crate::anchor::{AnchorState, time_under};
 use crate::command;
 use crate::config::Config;
-use crate::license::Circumstances;
 use crate::media::Media;
-use crate::platform::{Clock, Moment, OutputSource, Outputs, Parts, Platform, PlatformError};
+use crate::outputs::Sight;
+use crate::platform::{Clock, Moment, Parts, Platform, PlatformError};
 use crate::provisioning::Provisionings;
 use crate::response::Response;
 use crate::session::Sessions;
@@ -50,6 +50,17 @@ pub struct ClientId {
     caller: Caller,
 }
 
+#[cfg(test)]
+impl ClientId {
+    /// A client that no core gave out.
+    pub(crate) const fn of(number: u64) -> Self {
+        Self {
+            number,
+            caller: Caller::Host,
+        }
+    }
+}
+
 /// The trusted core.
 pub struct Core<P: Platform> {
     // Fixed at construction.
@@ -64,8 +75,8 @@ pub struct Core<P: Platform> {
     pub(crate) states: Vec<AnchorState>,
     pub(crate) sessions: Sessions,
     pub(crate) provisionings: Provisionings,
-    /// What the outputs said at the beginning of this call.
-    pub(crate) panel: Option<OutputSource>,
+    /// What is known of the outputs at this call.
+    pub(crate) sight: Sight,
     /// Those connected now.
     clients: Vec<ClientId>,
     /// The last one's number.
@@ -116,7 +127,7 @@ impl<P: Platform> Core<P> {
             states: Vec::new(),
             sessions: Sessions::new()?,
             provisionings: Provisionings::default(),
-            panel: None,
+            sight: Sight::new(),
             clients,
             client: 0,
         })
@@ -145,6 +156,7 @@ impl<P: Platform> Core<P> {
         for session in self.sessions.iter_mut() {
             session.hang_up(|_, decoder| decoder == client);
         }
+        self.sight.forget(client);
         self.provisionings
             .remove_all(|pending| pending.client == client);
     }
@@ -199,6 +211,7 @@ impl<P: Platform> Core<P> {
             Command::LoadAnswer => command::load_answer::run(self, call, decode(request)?),
             Command::Statuses => command::statuses::run(self, call, decode(request)?),
             Command::RemoveLicense => command::remove_license::run(self, call, decode(request)?),
+            Command::ReportOutputs => command::report_outputs::run(self, call, decode(request)?),
             Command::BuildTimeRequest => {
                 command::build_time_request::run(self, call, decode(request)?)
             }
@@ -214,23 +227,21 @@ impl<P: Platform> Core<P> {
         }
     }
 
-    /// Moves time on and brings all statuses of all sessions up to date.
+    /// Asks for the outputs, moves time on and brings all statuses of all sessions up to date.
     pub(crate) fn refresh(&mut self, now: Option<Moment>) {
-        self.panel = self.parts.outputs.internal_panel();
+        self.sight.look(&mut self.parts.outputs);
+        self.bring_up_to_date(now);
+    }
+
+    /// Brings all statuses of all sessions up to date with what is known.
+    pub(crate) fn bring_up_to_date(&mut self, now: Option<Moment>) {
         for state in &mut self.states {
             state.time.observe(now);
         }
         for session in self.sessions.iter_mut() {
             let time = time_under(&self.states, &session.anchor);
-            let (config, panel) = (&self.config, self.panel);
-            let level = session.level;
-            session.refresh(&Circumstances {
-                config,
-                level,
-                now,
-                time,
-                panel,
-            });
+            let circumstances = session.circumstances(&self.config, &self.sight, now, time);
+            session.refresh(&circumstances);
         }
     }
 }

@@ -93,6 +93,7 @@ pub use absent::{NoClock, NoCounter, NoPanel};
 pub use config::{Anchors, Config, VERSION};
 pub use identity::StoredIdentity;
 pub use media::{Buffers, InPlace, Media, MediaError, NoMedia};
+pub use outputs::OutputList;
 pub use platform::{
     Clock, Counter, CounterKind, Identity, Moment, OutputSource, Outputs, Parts, Platform,
     PlatformError, Slot, SlotKind, Vault,

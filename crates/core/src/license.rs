@@ -10,13 +10,14 @@ use keybearer_cenc::ContentKey;
 use keybearer_license::{
     KeyId, KeyUse, License, LicenseId, Renewal, UnixTime, UsageRecord, Validity,
 };
-use keybearer_rules::Level;
+use keybearer_rules::{Allowance, Level, Outputs, Term};
 use keybearer_wire::Status;
 use keybearer_wire::body::{KeyStatus, ReasonField};
 
 use crate::config::Config;
 use crate::outputs::{self, Barrier};
-use crate::platform::{Moment, OutputSource};
+use crate::platform::Moment;
+use crate::report;
 use crate::time::Interval;
 use crate::timing::{End, Overdue, Standing, Terms};
 
@@ -28,7 +29,10 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) level: Level,
     pub(crate) now: Option<Moment>,
     pub(crate) time: Option<Interval>,
-    pub(crate) panel: Option<OutputSource>,
+    /// Whether a decoder makes the picture smaller where it has to be.
+    pub(crate) scales: bool,
+    /// What is known of the outputs.
+    pub(crate) outputs: Outputs<'a>,
 }
 
 /// A licence whose signer was verified while there was no trusted time.
@@ -68,6 +72,8 @@ pub(crate) struct LoadedKey {
     pub(crate) usage: KeyUse,
     pub(crate) barrier: Option<Barrier>,
     pub(crate) status: KeyStatus,
+    /// How large a picture the outputs allow now.
+    pub(crate) allowed: Allowance,
     /// How many rejected units in a row closed it, if they did.
     pub(crate) closed: Option<u32>,
     /// Expanded where it stays: the list of keys is reserved whole, so neither a further key nor a
@@ -102,6 +108,7 @@ impl LoadedLicense {
                 ),
                 usage: key.usage,
                 status: KeyStatus::StatusPending,
+                allowed: Allowance::Nothing,
                 closed: None,
                 cipher: None,
             });
@@ -149,9 +156,9 @@ impl LoadedLicense {
             if matches!(self.standing, Standing::Ended(_)) {
                 key.cipher = None;
             }
-            let status = key.evaluate(self.standing, circumstances);
-            changed |= status != key.status;
-            key.status = status;
+            let (status, allowed) = key.evaluate(self.standing, circumstances);
+            changed |= (status, allowed) != (key.status, key.allowed);
+            (key.status, key.allowed) = (status, allowed);
         }
         changed
     }
@@ -238,26 +245,26 @@ impl LoadedLicense {
 }
 
 impl LoadedKey {
-    fn evaluate(&self, standing: Standing, circumstances: &Circumstances<'_>) -> KeyStatus {
+    /// Its status, and how large a picture the outputs allow.
+    fn evaluate(
+        &self,
+        standing: Standing,
+        circumstances: &Circumstances<'_>,
+    ) -> (KeyStatus, Allowance) {
         if self.closed.is_some() {
-            return KeyStatus::InternalError;
+            return (KeyStatus::InternalError, Allowance::Nothing);
         }
         if self.barrier.is_some() {
-            return KeyStatus::OutputRestricted;
+            return (KeyStatus::OutputRestricted, Allowance::Nothing);
         }
-        match standing {
-            Standing::Ended(_) => KeyStatus::Expired,
-            Standing::Waits => KeyStatus::StatusPending,
-            Standing::Begins(_) => KeyStatus::UsableInFuture,
-            Standing::Runs => {
-                let level = circumstances.level;
-                if outputs::met(&self.usage, level, circumstances.panel) {
-                    KeyStatus::Usable
-                } else {
-                    KeyStatus::OutputRestricted
-                }
-            }
-        }
+        let term = match standing {
+            Standing::Ended(_) => Term::Over,
+            Standing::Waits => Term::Pending,
+            Standing::Begins(_) => Term::Future,
+            Standing::Runs => Term::Running,
+        };
+        let decision = outputs::decision(&self.usage, term, circumstances);
+        (report::status(decision.status), decision.largest)
     }
 
     /// Closes it for good after this many rejected units. True when it was not closed before.

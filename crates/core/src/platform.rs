@@ -7,7 +7,11 @@
 
 use alloc::vec::Vec;
 
+pub use keybearer_rules::Source as OutputSource;
+
 use keybearer_crypto::{Digest, Label, PrivateKeys, PublicKey, Rng, Secret, Signature};
+
+use crate::outputs::OutputList;
 
 /// Why the platform did not do what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +38,9 @@ pub enum PlatformError {
     /// A record is there and is not what was stored.
     #[error("a record in the platform's storage is damaged")]
     Damaged,
+    /// There is no monitor of the outputs, or it did not answer.
+    #[error("the platform's monitor of the outputs did not answer")]
+    Monitor,
     /// A record was written by a newer core, or for a newer protocol.
     #[error("a record in the platform's storage is of a newer version")]
     Version,
@@ -253,20 +260,28 @@ pub trait Identity {
     fn erase(&mut self, anchor: &Digest) -> Result<(), PlatformError>;
 }
 
-/// Who vouches for a statement about outputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OutputSource {
-    /// The trusted side itself: a monitor, or a constant compiled into a signed build.
-    Platform,
-    /// Only the host.
-    Host,
-}
-
 /// What a picture can reach.
 ///
-/// Without a report on outputs only an internal panel counts; this is what the core asks for until
-/// reports exist.
+/// Porting: a trusted monitor is a part of the trusted side that sees the outputs as they are (in
+/// OP-TEE another trusted application, reached from this one). Without a monitor the host's reports
+/// count at the levels below High, and at High only a built-in panel does.
 pub trait Outputs {
     /// Says that the device has an internal panel, and who says so; `None` when it declares none.
     fn internal_panel(&mut self) -> Option<OutputSource>;
+
+    /// Whether the platform has a trusted monitor. It never changes.
+    fn has_monitor(&self) -> bool {
+        false
+    }
+
+    /// Asks the monitor for the outputs that are active now and adds them to `seen`. Asked once at
+    /// the beginning of every call, so its answer counts for that call.
+    ///
+    /// # Errors
+    /// Any: the monitor did not answer, and then only an internal panel counts. A platform without a
+    /// monitor is never asked.
+    fn monitor(&mut self, seen: &mut OutputList) -> Result<(), PlatformError> {
+        seen.clear();
+        Err(PlatformError::Monitor)
+    }
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use keybearer_license::{Denial, DenialReason, Isolation, KeyId, UnixTime};
-use keybearer_rules::Level;
+use keybearer_rules::{Allowance, Field, Level, OutputKind, Reasons, Term};
 use keybearer_wire::Status;
 use keybearer_wire::body::{
     self, DenialReport, KeyReport, KeyStatus, LicenseReport, MAX_REJECTIONS, Reason, ReasonField,
@@ -14,8 +14,11 @@ use crate::license::{Circumstances, LoadedKey, LoadedLicense};
 use crate::outputs::{self, Barrier};
 use crate::timing::Standing;
 
-/// Reasons of one key at most: rejections, level, time, outputs.
-const MAX_REASONS: usize = 4;
+/// Reasons of one key at most: rejections, barrier, time, and those of the outputs.
+const MAX_REASONS: usize = 3 + Reasons::MAX;
+
+// What a key can have must fit the message.
+const _: () = assert!(MAX_REASONS <= body::MAX_REASONS);
 
 /// A licence as the host sees it.
 ///
@@ -79,6 +82,11 @@ fn key(
         track_type: key.usage.track.code(),
         level: key.usage.lowest_level.code(),
         scheme: key.usage.scheme.code(),
+        largest_picture: match key.allowed {
+            Allowance::Nothing => Some(0),
+            Allowance::UpTo(pixels) => Some(pixels.get()),
+            Allowance::Any => None,
+        },
     })
 }
 
@@ -92,14 +100,15 @@ fn reasons(
     reasons
         .try_reserve_exact(MAX_REASONS)
         .map_err(|_| Status::OutOfMemory)?;
+    let decision = outputs::decision(&key.usage, Term::Running, circumstances);
+    // What bars the key at this level is told below, with what its licence asks for.
+    let of_outputs = decision
+        .reasons
+        .iter()
+        .filter(|_| key.barrier.is_none())
+        .map(of_output);
     if key.status == KeyStatus::Usable {
-        if outputs::host_reported(&key.usage, circumstances.panel) {
-            reasons.push(Reason {
-                field: ReasonField::HostReported,
-                wanted: None,
-                found: None,
-            });
-        }
+        reasons.extend(of_outputs);
         return Ok(reasons);
     }
     if let Some(rejected) = key.closed {
@@ -107,6 +116,7 @@ fn reasons(
             field: ReasonField::Rejections,
             wanted: Some(i64::from(MAX_REJECTIONS)),
             found: Some(i64::from(rejected)),
+            output: None,
         });
     }
     match key.barrier {
@@ -114,11 +124,13 @@ fn reasons(
             field: ReasonField::Level,
             wanted: wanted.map(level),
             found: Some(level(circumstances.level)),
+            output: None,
         }),
         Some(Barrier::Worker) => reasons.push(Reason {
             field: ReasonField::Worker,
             wanted: Some(i64::from(body::Isolation::Worker.code())),
             found: Some(i64::from(isolation(circumstances.config.isolation).code())),
+            output: None,
         }),
         None => {}
     }
@@ -134,28 +146,72 @@ fn reasons(
             field: ReasonField::NotBefore,
             wanted: Some(seconds(at)),
             found: earliest,
+            output: None,
         }),
         Standing::Waits => {
             reasons.push(Reason {
                 field: ReasonField::TrustedTime,
                 wanted: None,
                 found: None,
+                output: None,
             });
         }
         Standing::Ended(end) => reasons.push(Reason {
             field: end.field,
             wanted: Some(seconds(end.at)),
             found: latest,
+            output: None,
         }),
     }
-    if !outputs::met(&key.usage, circumstances.level, circumstances.panel) {
-        reasons.push(Reason {
-            field: ReasonField::Outputs,
-            wanted: None,
-            found: None,
-        });
-    }
+    reasons.extend(of_outputs);
     Ok(reasons)
+}
+
+/// A status in the terms of the wire, which numbers them alike.
+pub(crate) const fn status(status: keybearer_rules::KeyStatus) -> KeyStatus {
+    use keybearer_rules::KeyStatus as Rules;
+    match status {
+        Rules::Usable => KeyStatus::Usable,
+        Rules::UsableInFuture => KeyStatus::UsableInFuture,
+        Rules::Expired => KeyStatus::Expired,
+        Rules::Released => KeyStatus::Released,
+        Rules::OutputRestricted => KeyStatus::OutputRestricted,
+        Rules::OutputDownscaled => KeyStatus::OutputDownscaled,
+        Rules::StatusPending => KeyStatus::StatusPending,
+        Rules::InternalError => KeyStatus::InternalError,
+    }
+}
+
+/// A reason of the rules in the terms of the wire.
+fn of_output(reason: &keybearer_rules::Reason) -> Reason {
+    let field = match reason.field {
+        Field::MinSecurity | Field::SecureMediaPath => ReasonField::Level,
+        Field::Term => ReasonField::TrustedTime,
+        Field::Report => ReasonField::Outputs,
+        Field::HostReported => ReasonField::HostReported,
+        Field::Kind => ReasonField::OutputKind,
+        Field::DigitalVideo => ReasonField::DigitalVideo,
+        Field::CompressedDigitalVideo => ReasonField::CompressedVideo,
+        Field::DigitalAudioUncompressed => ReasonField::UncompressedAudio,
+        Field::DigitalAudioCompressed => ReasonField::CompressedAudio,
+        Field::AnalogVideo => ReasonField::AnalogVideo,
+        Field::Agc => ReasonField::Agc,
+        Field::ColorStripe => ReasonField::ColorStripe,
+        Field::MaxResAnalog => ReasonField::AnalogPicture,
+        Field::MaxResUncompressedDigital => ReasonField::DigitalPicture,
+        Field::MaxResCompressedDigital => ReasonField::CompressedPicture,
+        Field::MaxResDevice => ReasonField::DevicePicture,
+        Field::Airplay => ReasonField::Airplay,
+        Field::AvAdapter => ReasonField::AvAdapter,
+        Field::ExportDtcp => ReasonField::DtcpExport,
+        Field::Recording => ReasonField::Recording,
+    };
+    Reason {
+        field,
+        wanted: reason.wanted.map(i64::from),
+        found: reason.found.map(i64::from),
+        output: reason.output.map(OutputKind::code),
+    }
 }
 
 fn level(level: Level) -> i64 {

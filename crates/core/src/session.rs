@@ -19,12 +19,15 @@ use keybearer_wire::limits::{
 };
 
 use crate::anchor::AnchorState;
+use crate::config::Config;
 use crate::core::ClientId;
 use crate::handover::Handover;
 use crate::license::{Circumstances, LoadedKey, LoadedLicense, Trace};
+use crate::outputs::Sight;
 use crate::platform::Moment;
 use crate::refusal;
 use crate::rejections::Report;
+use crate::time::Interval;
 
 /// A request that waits for its answer.
 pub(crate) struct Pending {
@@ -97,6 +100,25 @@ impl Session {
     /// Notes that something about the statuses changed.
     pub(crate) fn changed(&mut self) {
         self.sequence = self.sequence.saturating_add(1);
+    }
+
+    /// What the statuses of its keys depend on at this call.
+    pub(crate) fn circumstances<'a>(
+        &self,
+        config: &'a Config,
+        sight: &'a Sight,
+        now: Option<Moment>,
+        time: Option<Interval>,
+    ) -> Circumstances<'a> {
+        Circumstances {
+            config,
+            level: self.level,
+            // The decoder of a protected session makes a picture as small as it has to be.
+            scales: self.handover.is_some(),
+            now,
+            time,
+            outputs: sight.of(self.owner, now),
+        }
     }
 
     /// Brings all statuses up to date.

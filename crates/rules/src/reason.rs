@@ -163,7 +163,7 @@ impl fmt::Display for Reason {
 }
 
 /// Reasons held at most; further ones are counted nowhere, since the first already decide.
-const MAX_REASONS: usize = 6;
+const MAX_REASONS: usize = 5;
 
 /// The reasons of one decision, the same one not twice, in the order in which they were found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -50,6 +50,23 @@ coded! {
         HostReported = 12, "the key demands something of outputs, and only the host vouches for them";
         Recovery = 13, "no renewal came in the time allowed past its due moment";
         Rejections = 14, "too many units in a row were no content that decodes; the key is closed for this session";
+        // 20..: outputs
+        OutputKind = 20, "an output of unknown kind is active";
+        DigitalVideo = 21, "a digital output does not have the HDCP demanded";
+        CompressedVideo = 22, "compressed video may not leave on an output that is active";
+        UncompressedAudio = 23, "uncompressed audio may not leave on an output that is active";
+        CompressedAudio = 24, "compressed audio may not leave on an output that is active";
+        AnalogVideo = 25, "an analogue output does not have the copy control demanded";
+        Agc = 26, "an analogue output lacks automatic gain control";
+        ColorStripe = 27, "an analogue output lacks colour stripes";
+        AnalogPicture = 28, "the picture is too large for an analogue output";
+        DigitalPicture = 29, "the picture is too large for a digital output";
+        CompressedPicture = 30, "the compressed picture is too large for an output";
+        DevicePicture = 31, "the picture is too large for this device";
+        Airplay = 32, "the picture may not go to a wireless receiver";
+        AvAdapter = 33, "the picture may not go through an adapter";
+        DtcpExport = 34, "the content may not be exported";
+        Recording = 35, "the content may not be recorded";
     }
 }
 
@@ -278,6 +295,8 @@ body! {
         1 => wanted: Option<i64>,
         /// What was found.
         2 => found: Option<i64>,
+        /// The output it is about, a `keybearer_rules::OutputKind` number.
+        3 => output: Option<u8>,
     }
 }
 
@@ -296,6 +315,10 @@ body! {
         4 => level: u8,
         /// Protection scheme, a `Scheme` number; `keybearer-cenc` and `keybearer-license` agree.
         5 => scheme: u8,
+        /// Largest picture in pixels that the outputs allow now, 0 for none; absent: any. Where the
+        /// status is [`KeyStatus::OutputRestricted`], a key for a picture of at most this size would
+        /// be usable.
+        6 => largest_picture: Option<u32>,
     }
 }
 
@@ -469,8 +492,10 @@ body! {
 const _: () =
     assert!(MAX_SAMPLE_RECORDS.saturating_add(MAX_SUBSAMPLE_RECORDS) < MAX_REQUEST - 1024);
 
+mod outputs;
 mod protected;
 
+pub use outputs::{OutputReport, ReportOutputs};
 pub use protected::{
     ChannelOpened, CloseChannel, DecryptUnit, IssueTicket, MAX_REJECTIONS, RedeemTicket, Ticket,
     UnitDecrypted,

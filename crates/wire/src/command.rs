@@ -20,6 +20,7 @@ commands! {
     0x16 => BuildTimeRequest, BuildTimeRequest<'a>, Message<'a>, "Builds a sealed time request.";
     0x17 => LoadTimeAnswer, LoadTimeAnswer<'a>, TimeLoaded<'a>, "Takes a time answer as an anchor of trusted time.";
     0x18 => LoadRevocationList, LoadRevocationList<'a>, Empty, "Takes a newer revocation list.";
+    0x19 => ReportOutputs, ReportOutputs, Empty, "Takes the host's report of the outputs that are active.";
 
     0x20 => Decrypt, Decrypt<'a>, Decrypted, "Decrypts a batch of samples; media in, clear media out.";
 

@@ -58,6 +58,8 @@ pub const MAX_PENDING_PER_SESSION: usize = 4;
 pub const MAX_TICKETS_PER_SESSION: usize = 4;
 /// Channels open at once to one session.
 pub const MAX_CHANNELS_PER_SESSION: usize = 4;
+/// Outputs in one report.
+pub const MAX_OUTPUTS: usize = 16;
 /// Key ids in one licence request.
 pub const MAX_KEY_IDS: usize = 64;
 /// Items of init data in one licence request.

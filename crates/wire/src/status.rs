@@ -96,6 +96,7 @@ statuses! {
     LicenseEnded = 132, "the licence has already ended";
     WorkerRequired = 133, "the licence demands the sandboxed worker process";
     UseDenied = 134, "the licence denies its keys at every level";
+    StaleReport = 135, "the report of the outputs is not newer than the last one";
 
     // 160..: decryption
     UnknownKey = 160, "no loaded licence holds this key";

@@ -277,6 +277,7 @@ mod tests {
             (132, Denied),
             (133, Denied),
             (134, Denied),
+            (135, Trusted),
             (160, Denied),
             (161, Denied),
             (162, Denied),

@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use keybearer_license::DenialReason;
-use keybearer_rules::Level;
+use keybearer_rules::{Field, Level, OutputKind};
 use keybearer_wire::Status;
 use keybearer_wire::body::{KeyStatus, Reason, ReasonField};
 
@@ -43,7 +43,10 @@ pub fn key_status(status: KeyStatus, reasons: &[Reason]) -> String {
 /// One reason, with what was wanted and found where it says so.
 #[must_use]
 pub fn reason(reason: &Reason) -> String {
-    let text = reason.field.text();
+    let text = match reason.output.and_then(OutputKind::from_code) {
+        Some(output) => &format!("{}: {output}", reason.field.text()),
+        None => reason.field.text(),
+    };
     let value = |value: i64| field_value(reason.field, value);
     match (reason.wanted.map(value), reason.found.map(value)) {
         (Some(wanted), Some(found)) => format!("{text} (wanted {wanted}, found {found})"),
@@ -72,8 +75,29 @@ fn field_value(field: ReasonField, value: i64) -> String {
         | ReasonField::Worker
         | ReasonField::HostReported
         | ReasonField::Rejections => None,
+        outputs => rule_field(outputs)
+            .zip(u32::try_from(value).ok())
+            .map(|(field, number)| field.words(number).to_string()),
     }
     .unwrap_or_else(|| value.to_string())
+}
+
+/// The field of the output policy that a reason about outputs names.
+const fn rule_field(field: ReasonField) -> Option<Field> {
+    Some(match field {
+        ReasonField::DigitalVideo => Field::DigitalVideo,
+        ReasonField::CompressedVideo => Field::CompressedDigitalVideo,
+        ReasonField::UncompressedAudio => Field::DigitalAudioUncompressed,
+        ReasonField::CompressedAudio => Field::DigitalAudioCompressed,
+        ReasonField::AnalogVideo => Field::AnalogVideo,
+        ReasonField::Agc => Field::Agc,
+        ReasonField::ColorStripe => Field::ColorStripe,
+        ReasonField::AnalogPicture => Field::MaxResAnalog,
+        ReasonField::DigitalPicture => Field::MaxResUncompressedDigital,
+        ReasonField::CompressedPicture => Field::MaxResCompressedDigital,
+        ReasonField::DevicePicture => Field::MaxResDevice,
+        _ => return None,
+    })
 }
 
 /// A denial as one sentence: reason, key, rule, wanted and found, the service's number, what to do.

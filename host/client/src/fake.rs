@@ -153,6 +153,7 @@ pub(crate) fn key_report(key_id: KeyId, status: KeyStatus) -> KeyReport {
         field: ReasonField::NotAfter,
         wanted: Some(5),
         found: Some(6),
+        output: None,
     };
     let reasons = match status {
         KeyStatus::Usable => vec![],
@@ -165,6 +166,7 @@ pub(crate) fn key_report(key_id: KeyId, status: KeyStatus) -> KeyReport {
         track_type: crate::TrackType::Sd.code(),
         level: 1,
         scheme: 1,
+        largest_picture: None,
     }
 }
 

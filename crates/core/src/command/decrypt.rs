@@ -132,8 +132,9 @@ pub(crate) fn decrypt<P: Platform>(
         .ok_or(Status::UnknownKey)?;
     let held = license.keys.get(key).ok_or(Status::UnknownKey)?;
     let protection = check::protection(&held.usage, batch)?;
+    let largest_picture = outputs::largest_picture(&held.usage, held.allowed);
     if let Receiver::Host { width, height } = receiver
-        && outputs::picture_too_large(&held.usage, width, height)
+        && outputs::picture_too_large(largest_picture, width, height)
     {
         return Err(Status::PictureTooLarge);
     }
@@ -158,6 +159,6 @@ pub(crate) fn decrypt<P: Platform>(
     Ok(Done {
         bytes: u64::try_from(table.total_size()).unwrap_or(u64::MAX),
         sequence: session.sequence,
-        largest_picture: outputs::largest_picture(&held.usage),
+        largest_picture,
     })
 }

@@ -40,13 +40,7 @@ pub(crate) fn run<P: Platform>(
     let answer = opened.answer;
     let mut time = state.time;
     time.answered(answer.time_anchor, opened.sent, now);
-    let circumstances = Circumstances {
-        config: &core.config,
-        level: session.level,
-        now,
-        time: time.known(),
-        panel: core.panel,
-    };
+    let circumstances = session.circumstances(&core.config, &core.sight, now, time.known());
     let (license, response) = match answer.outcome {
         LicenseOutcome::License(license) => {
             check(&license, &circumstances, state)?;

@@ -9,7 +9,6 @@ use keybearer_wire::field::List;
 use crate::anchor;
 use crate::command::Outcome;
 use crate::core::{Call, Core};
-use crate::license::Circumstances;
 use crate::platform::Platform;
 use crate::report;
 use crate::response::Response;
@@ -21,13 +20,7 @@ pub(crate) fn run<P: Platform>(core: &mut Core<P>, call: &Call, request: Statuse
     let state = anchor::under(&mut core.states, &mut core.parts, &core.config, &anchor)?;
     // A time that goes out is sealed first: not even a restart makes a later one lower.
     state.settle_time(&mut core.parts, state.time)?;
-    let circumstances = Circumstances {
-        config: &core.config,
-        level: session.level,
-        now,
-        time: state.time.known(),
-        panel: core.panel,
-    };
+    let circumstances = session.circumstances(&core.config, &core.sight, now, state.time.known());
     let mut licenses = Vec::new();
     licenses
         .try_reserve_exact(session.licenses.len())

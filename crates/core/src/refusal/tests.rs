@@ -70,6 +70,7 @@ fn a_failing_platform_is_named_as_such() {
         (PlatformError::Random, Status::Platform),
         (PlatformError::Clock, Status::Platform),
         (PlatformError::Key, Status::Platform),
+        (PlatformError::Monitor, Status::Platform),
     ];
     for (error, status) in cases {
         assert_eq!(Status::from(error), status);

@@ -154,18 +154,18 @@ fn a_constant_vector_has_the_licensed_size() {
 #[test]
 fn the_devices_own_picture_limit_counts_too() {
     let mut usage = cenc_use();
-    usage.policy.max_res_device = PictureLimit::Pixels(NonZeroU32::new(100).unwrap());
-    let (mut device, session) = with_key(usage);
-    refused(
-        &mut device,
-        session,
-        &samples(&[16]),
-        16,
-        Status::PictureTooLarge,
-        |c| {
+    let limit = NonZeroU32::new(100).unwrap();
+    usage.policy.max_res_device = PictureLimit::Pixels(limit);
+    let too_large = |status, usage: keybearer_license::KeyUse| {
+        let (mut device, session) = with_key(usage);
+        refused(&mut device, session, &samples(&[16]), 16, status, |c| {
             (c.width, c.height) = (Some(101), Some(1));
-        },
-    );
+        });
+    };
+    // A track that may hold larger pictures is refused whatever the host says of them.
+    too_large(Status::KeyNotUsable, usage.clone());
+    usage.max_pixels = Some(limit);
+    too_large(Status::PictureTooLarge, usage);
 }
 
 #[test]

@@ -382,6 +382,19 @@ impl Device {
     }
 
     /// Asks a service for its time and loads the answer.
+    /// Reports outputs as a host does.
+    pub fn report(
+        &mut self,
+        sequence: u64,
+        outputs: Vec<body::OutputReport>,
+    ) -> Result<(), Status> {
+        let request = body::ReportOutputs {
+            sequence,
+            outputs: List(outputs),
+        };
+        self.call(&request, &mut NoMedia, |_| ())
+    }
+
     pub fn fetch_time(&mut self, session: u64, service: &mut Service) {
         let request = self.time_request(session).unwrap();
         let answer = service.time(&request);

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::vec::Vec;
 
 use keybearer_core::{
-    Clock, Counter, CounterKind, Moment, OutputSource, Outputs, Parts, Platform, PlatformError,
-    Slot, StoredIdentity, Vault,
+    Clock, Counter, CounterKind, Moment, OutputList, OutputSource, Outputs, Parts, Platform,
+    PlatformError, Slot, StoredIdentity, Vault,
 };
 use keybearer_crypto::{Crypto, CryptoError, Rng};
 use keybearer_crypto_soft::SoftCrypto;
+use keybearer_rules::Output;
 
 /// Everything about a device that the core cannot see but through its platform.
 #[derive(Clone, Default)]
@@ -19,6 +20,8 @@ pub struct World {
     pub millis: u64,
     pub boot: [u8; 16],
     pub panel: Option<OutputSource>,
+    /// What the monitor shows: `None` without one, `Some(None)` where it does not answer.
+    pub monitor: Option<Option<Vec<Output>>>,
     pub counter: u64,
     /// Writes that succeed before storage fails; `None`: it never does.
     pub writes_left: Option<usize>,
@@ -166,6 +169,18 @@ pub struct FakeOutputs(pub Shared);
 impl Outputs for FakeOutputs {
     fn internal_panel(&mut self) -> Option<OutputSource> {
         self.0.get().panel
+    }
+
+    fn has_monitor(&self) -> bool {
+        self.0.get().monitor.is_some()
+    }
+
+    fn monitor(&mut self, seen: &mut OutputList) -> Result<(), PlatformError> {
+        let shown = self.0.get().monitor.clone().flatten();
+        for output in shown.ok_or(PlatformError::Monitor)? {
+            seen.push(output);
+        }
+        Ok(())
     }
 }
 

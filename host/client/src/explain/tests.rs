@@ -5,6 +5,7 @@ fn with(field: ReasonField, wanted: i64, found: i64) -> String {
         field,
         wanted: Some(wanted),
         found: Some(found),
+        output: None,
     })
 }
 
@@ -30,12 +31,14 @@ fn reasons_speak_in_the_unit_of_their_field() {
         field: ReasonField::TrustedTime,
         wanted: None,
         found: None,
+        output: None,
     };
     assert_eq!(reason(&bare), ReasonField::TrustedTime.text());
     let half = Reason {
         field: ReasonField::Outputs,
         wanted: None,
         found: Some(3),
+        output: None,
     };
     assert!(reason(&half).ends_with("(found 3)"));
 }
@@ -46,6 +49,7 @@ fn a_status_carries_all_its_reasons() {
         field,
         wanted: None,
         found: None,
+        output: None,
     };
     assert_eq!(key_status(KeyStatus::Usable, &[]), "usable");
     let both = key_status(

@@ -47,6 +47,7 @@ fn key(status: KeyStatus, track_type: TrackType) -> body::KeyReport {
             field: ReasonField::NotAfter,
             wanted: Some(5),
             found: Some(6),
+            output: None,
         }],
     };
     body::KeyReport {
@@ -56,6 +57,7 @@ fn key(status: KeyStatus, track_type: TrackType) -> body::KeyReport {
         track_type: track_type.code(),
         level: 1,
         scheme: 1,
+        largest_picture: None,
     }
 }
 

@@ -14,6 +14,7 @@ fn key_report(key_id: u8, status: KeyStatus) -> body::KeyReport {
             field: ReasonField::NotAfter,
             wanted: Some(1),
             found: Some(2),
+            output: None,
         }],
     };
     body::KeyReport {
@@ -23,6 +24,7 @@ fn key_report(key_id: u8, status: KeyStatus) -> body::KeyReport {
         track_type: 2,
         level: 1,
         scheme: 4,
+        largest_picture: None,
     }
 }
 
