@@ -51,7 +51,7 @@ impl Service {
         config.tenants = vec![Tenant {
             name: "default".into(),
             integration: true,
-            barred_models: Vec::new(),
+            ..Tenant::default()
         }];
         let server = Server::bind(config).expect("the service starts");
         for content in contents(samples) {

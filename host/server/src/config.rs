@@ -9,6 +9,7 @@ mod content;
 mod error;
 mod key;
 mod policy;
+mod tenant;
 pub(crate) mod text;
 mod timing;
 
@@ -17,14 +18,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use keybearer_crypto::Secret;
-use keybearer_license::{HardwareModel, MAX_URL, Version};
+use keybearer_license::{MAX_URL, Version};
 use serde::Deserialize;
 
 use crate::keys::files::read_private;
-pub use content::{ContentSpec, DEFAULT_TENANT};
-pub(crate) use content::{NAME_FORM, is_name, models};
+pub use content::{ContentKind, ContentSpec, DEFAULT_TENANT, NoExplicitRules};
+pub(crate) use content::{NAME_FORM, is_name};
 pub use error::ConfigError;
 pub use key::{KeySource, KeySpec};
+use tenant::TenantForm;
+pub use tenant::{CallbackSpec, Tenant};
 use text::Text;
 pub use timing::{RenewalSpec, TimingSpec};
 
@@ -56,20 +59,6 @@ pub struct Config {
     pub tenants: Vec<Tenant>,
     /// Contents; the admin interface can show but not change them.
     pub contents: Vec<ContentSpec>,
-}
-
-/// A customer of the operator.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tenant {
-    /// Its name.
-    pub name: String,
-    /// Whether it accepts devices in debug state: simulated backends, development keys.
-    #[serde(default)]
-    pub integration: bool,
-    /// Device models it does not serve.
-    #[serde(default, deserialize_with = "models::deserialize")]
-    pub barred_models: Vec<HardwareModel>,
 }
 
 /// What bounds the server's time and memory.
@@ -124,7 +113,7 @@ struct ConfigForm {
     #[serde(default)]
     limits: Limits,
     #[serde(default, alias = "tenant")]
-    tenants: Vec<Tenant>,
+    tenants: Vec<TenantForm>,
     #[serde(default, alias = "content")]
     contents: Vec<ContentSpec>,
 }
@@ -206,6 +195,9 @@ impl Config {
                 vec![default_tenant()]
             } else {
                 form.tenants
+                    .into_iter()
+                    .map(|tenant| tenant.tenant(base))
+                    .collect::<Result<_, _>>()?
             },
             contents,
         };
@@ -213,11 +205,14 @@ impl Config {
         Ok(config)
     }
 
-    /// Reads the key files that contents name.
+    /// Reads the key files that contents and tenants name.
     ///
     /// # Errors
-    /// [`ConfigError::Key`] for a file that is missing, readable by others or not of 16 bytes.
+    /// [`ConfigError::Key`] for a file that is missing, readable by others or of another size.
     pub(crate) fn with_key_files(mut self) -> Result<Self, ConfigError> {
+        for tenant in &mut self.tenants {
+            tenant.read_secrets()?;
+        }
         for key in self
             .contents
             .iter_mut()
@@ -245,12 +240,7 @@ impl Config {
         self.check_address()?;
         let mut tenants = HashSet::new();
         for tenant in &self.tenants {
-            if !is_name(&tenant.name) {
-                return Err(invalid(format!(
-                    "tenant {:?}: its name must be {NAME_FORM}",
-                    tenant.name
-                )));
-            }
+            tenant.check()?;
             if !tenants.insert(tenant.name.as_str()) {
                 return Err(invalid(format!("tenant {}: named twice", tenant.name)));
             }
@@ -344,8 +334,7 @@ fn invalid(what: String) -> ConfigError {
 fn default_tenant() -> Tenant {
     Tenant {
         name: DEFAULT_TENANT.to_owned(),
-        integration: false,
-        barred_models: Vec::new(),
+        ..Tenant::default()
     }
 }
 

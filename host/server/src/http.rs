@@ -7,6 +7,7 @@ pub(crate) mod admin;
 mod body;
 mod problem;
 pub(crate) mod public;
+mod usage;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

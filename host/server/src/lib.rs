@@ -5,6 +5,8 @@
 //! | `keys` | the operator's key directory: root, issuers, service keys, certificates |
 //! | `config` | everything a server is started with, from TOML or from code |
 //! | `store` | one embedded file: contents with sealed keys, tokens, devices, answers, log |
+//! | `authorisation` | tokens, and asking the operator's service |
+//! | `usage` | usage rules by name: profiles, device models, what a request says in each family's terms |
 //! | `service` | from the bytes of a request to the bytes of an answer, once each; knows no HTTP |
 //! | `http` | two listeners: one for devices, one for the operator |
 //! | `registry` | the operator's interface in process |
@@ -16,14 +18,15 @@
 //! are sealed and signed by themselves, so TLS in front only hides who talks to whom. The admin
 //! listener needs it as soon as it leaves loopback.
 //!
-//! Not yet here: authorisation tokens (a content that needs one is denied as `token-missing`),
-//! stored licences, rotation, and the rule families of commercial systems.
+//! Not yet here: stored licences and rotation.
 
 #![forbid(unsafe_code)]
 
+mod authorisation;
 mod clock;
 mod config;
 mod crypto;
+mod denial;
 mod error;
 mod http;
 mod keys;
@@ -33,16 +36,23 @@ mod registry;
 mod server;
 mod service;
 mod store;
+mod usage;
 
+pub use authorisation::{Credential, SharedSecret, TokenKey};
 pub use clock::{Clock, SystemClock};
 pub use config::{
-    Config, ConfigError, ContentSpec, DEFAULT_TENANT, KeySource, KeySpec, Limits, RenewalSpec,
-    Tenant, TimingSpec,
+    CallbackSpec, Config, ConfigError, ContentKind, ContentSpec, DEFAULT_TENANT, KeySource,
+    KeySpec, Limits, NoExplicitRules, RenewalSpec, Tenant, TimingSpec,
 };
 pub use error::ServerError;
 pub use keys::{Anchor, KeyDirectory, KeyError};
 pub use registry::{
-    ContentView, EnrolmentToken, FactoryToken, GeneratedKey, MintedToken, Registry, RegistryError,
+    ContentView, EnrolmentToken, FactoryToken, GeneratedKey, MintedToken, ProfileView, Registry,
+    RegistryError,
 };
 pub use server::{RunningServer, Server, ShutdownHandle};
-pub use store::{DeviceView, LogEntry, LogEvent, Totals};
+pub use store::{DeviceView, KeyRules, LogEntry, LogEvent, Totals};
+pub use usage::{
+    Definitions, DeviceGroup, DeviceModel, DrmGroup, LicenseType, Overrides, ProfileForm,
+    RuleValues, Warning,
+};

@@ -8,8 +8,8 @@ use std::fmt;
 
 use keybearer_license::{DenialReason, Enforcement, IvKind, Scheme, TrackType};
 use keybearer_rules::{
-    CgmsA, CompressedVideo, DigitalAudio, HdcpVersion, Level, Permission, Persistence, Recording,
-    SecureMediaPath, TrustedOutputs, Watermark,
+    CgmsA, CompressedVideo, DigitalAudio, Drm, HdcpVersion, Level, Permission, Persistence,
+    Recording, SecureMediaPath, TrustedOutputs, Watermark,
 };
 use serde::de::{Deserializer, Error, Visitor};
 use serde::ser::Serializer;
@@ -91,6 +91,7 @@ rule_words! {
     Persistence, "rule for stored licences";
     SecureMediaPath, "rule for the media path";
     TrustedOutputs, "rule for trusted outputs";
+    Drm, "rule family";
 }
 
 words! {

@@ -1,6 +1,7 @@
 //! The operator's interface in process; the HTTP admin side calls nothing else.
 
 mod token;
+mod usage;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Weak};
@@ -64,6 +65,8 @@ impl From<Fault> for RegistryError {
 }
 
 pub use token::{EnrolmentToken, FactoryToken, MintedToken};
+pub use usage::ProfileView;
+pub(crate) use usage::stored_book;
 
 /// A content key that the server made. Shown once, so that the packager can use it.
 #[derive(Serialize)]
@@ -153,6 +156,14 @@ impl Registry {
                     spec.id
                 ),
             });
+        }
+        if let Some(group) = &spec.drm_group
+            && service.book().drm_group(group).is_none()
+        {
+            return Err(invalid(format!(
+                "content {:?}: there is no DRM group {group:?}",
+                spec.id
+            )));
         }
         let mut generated = Vec::new();
         let mut made = HashSet::new();
@@ -298,6 +309,27 @@ impl Registry {
             Revocation::ListFull => Err(RegistryError::Conflict {
                 what: "the revocation list is full".into(),
             }),
+        }
+    }
+
+    /// Suspends a device, or ends that: it is revoked as long as the operator wants. Unlike one
+    /// that is revoked for good, it is in no revocation list, and a usage-rules profile may let it
+    /// pass (UR-19).
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`] device.
+    pub fn suspend_device(&self, serial: &Serial, suspended: bool) -> Result<(), RegistryError> {
+        let service = self.service()?;
+        let since = suspended.then(|| service.now());
+        let known = service
+            .store()
+            .change(|change| change.suspend(serial, since))?;
+        if known {
+            Ok(())
+        } else {
+            Err(RegistryError::Unknown {
+                what: format!("device with serial {serial}"),
+            })
         }
     }
 

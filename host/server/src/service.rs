@@ -9,12 +9,14 @@
 mod answer;
 mod authorise;
 mod license;
+mod operator;
 mod provision;
 mod revocation;
 mod time;
+mod usage;
 
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use keybearer_license::{
     Challenge, Denial, DenialReason, DeviceClaims, Evidence, Isolation, KeyId, LicenseError,
@@ -23,11 +25,14 @@ use keybearer_license::{
 };
 use keybearer_rules::Level;
 
+use crate::authorisation::callback::Asker;
 use crate::clock::Clock;
 use crate::config::{Config, ContentSpec, Limits, Tenant};
 use crate::keys::KeyDirectory;
 use crate::metrics::{Metrics, Rejection};
+use crate::registry::stored_book;
 use crate::store::{Store, StoreError};
+use crate::usage::RuleBook;
 use answer::{Asked, Decision};
 pub(crate) use revocation::Revocation;
 use revocation::SignedList;
@@ -84,6 +89,12 @@ pub(crate) struct Service {
     configured_keys: HashMap<KeyId, (usize, usize)>,
     public_url: String,
     revocation: RwLock<SignedList>,
+    /// The usage rules in force.
+    book: RwLock<Arc<RuleBook>>,
+    /// Held by whoever changes them.
+    book_turn: Mutex<()>,
+    /// Asks operators' services.
+    asker: Asker,
 }
 
 impl Service {
@@ -97,6 +108,7 @@ impl Service {
     ) -> Result<Self, Fault> {
         let now = clock.now();
         let revocation = RwLock::new(SignedList::make(&keys, &store, now)?);
+        let book = stored_book(store.view()?.definitions()?)?;
         let configured_keys = config
             .contents
             .iter()
@@ -124,6 +136,9 @@ impl Service {
             configured_keys,
             public_url,
             revocation,
+            book: RwLock::new(Arc::new(book)),
+            book_turn: Mutex::new(()),
+            asker: Asker::new(),
         })
     }
 
@@ -163,6 +178,23 @@ impl Service {
     /// Whether a key is in the configuration file.
     pub(crate) fn is_configured(&self, kid: &KeyId) -> bool {
         self.configured_keys.contains_key(kid)
+    }
+
+    /// The usage rules in force.
+    pub(crate) fn book(&self) -> Arc<RuleBook> {
+        Arc::clone(&self.book.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits for the turn to change the usage rules.
+    pub(crate) fn turn_to_define(&self) -> MutexGuard<'_, ()> {
+        self.book_turn
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts other usage rules in force; for whoever has the turn.
+    pub(crate) fn put_in_force(&self, _turn: &MutexGuard<'_, ()>, book: RuleBook) {
+        *self.book.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(book);
     }
 
     /// What a device reads first: who this is, and a challenge.
@@ -247,9 +279,8 @@ fn served_level(device: &DeviceClaims, evidence: &Evidence) -> Level {
     device.highest_level.min(evidence_level(evidence))
 }
 
-/// A denial that names the rule that was broken.
-fn refusal(reason: DenialReason, rule: &str) -> Denial {
-    let mut denial = Denial::new(reason);
-    denial.rule = Some(rule.to_owned());
+/// A denial that says which level it takes.
+fn level_needed(mut denial: Denial, level: Level) -> Denial {
+    denial.level_needed = Some(level);
     denial
 }

@@ -7,6 +7,7 @@
 
 mod answers;
 mod contents;
+mod definitions;
 mod devices;
 mod error;
 mod group;
@@ -14,6 +15,7 @@ mod licenses;
 mod log;
 mod seal;
 mod tokens;
+mod used_tokens;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -35,7 +37,7 @@ pub use devices::DeviceView;
 pub(crate) use error::StoreError;
 use group::Groups;
 pub(crate) use licenses::LicenseRecord;
-pub use log::{LogEntry, LogEvent, Totals};
+pub use log::{KeyRules, LogEntry, LogEvent, Totals};
 pub(crate) use tokens::{TokenKind, TokenRecord, TokenUser};
 
 /// Single numbers by name: counters and the revocation list's number.

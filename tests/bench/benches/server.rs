@@ -238,8 +238,7 @@ fn serve(folder: &Path) {
     let mut config = Config::new(keys, folder.join("store.redb"));
     config.tenants = vec![Tenant {
         name: "default".into(),
-        integration: false,
-        barred_models: Vec::new(),
+        ..Tenant::default()
     }];
     // All requests are one device's.
     config.limits.kept_answers = 100_000_000;

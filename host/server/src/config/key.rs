@@ -12,6 +12,7 @@ use keybearer_license::{
 use keybearer_rules::{Level, OutputPolicy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::content::{NoExplicitRules, no_explicit_rules};
 use super::policy::PolicyForm;
 use super::text::{KeyText, Text, nonzero};
 use crate::names::Name;
@@ -52,6 +53,8 @@ pub struct KeySpec {
     pub max_clear_bytes: Option<u32>,
     /// What outputs must give.
     pub policy: OutputPolicy,
+    /// The usage-rules profile of this track; absent: that of the content.
+    pub usage_rules_profile_id: Option<String>,
 }
 
 impl KeySpec {
@@ -71,6 +74,7 @@ impl KeySpec {
             max_pixels: None,
             max_clear_bytes: None,
             policy: OutputPolicy::UNSPECIFIED,
+            usage_rules_profile_id: None,
         }
     }
 
@@ -139,6 +143,16 @@ struct KeyForm {
     max_clear_bytes: Option<u32>,
     #[serde(default)]
     policy: PolicyForm,
+    #[serde(alias = "usageRulesProfileId")]
+    usage_rules_profile_id: Option<String>,
+    /// Only refuses them by name.
+    #[serde(
+        default,
+        rename = "usage_rules",
+        alias = "usageRules",
+        deserialize_with = "no_explicit_rules"
+    )]
+    _explicit_rules: NoExplicitRules,
 }
 
 /// A key as it is written: everything but the key.
@@ -157,6 +171,8 @@ struct KeyView {
     #[serde(skip_serializing_if = "Option::is_none")]
     max_clear_bytes: Option<u32>,
     policy: PolicyForm,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage_rules_profile_id: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for KeySpec {
@@ -185,6 +201,7 @@ impl<'de> Deserialize<'de> for KeySpec {
             max_pixels: form.max_pixels,
             max_clear_bytes: form.max_clear_bytes,
             policy: form.policy.policy().map_err(de::Error::custom)?,
+            usage_rules_profile_id: form.usage_rules_profile_id,
         })
     }
 }
@@ -202,6 +219,7 @@ impl Serialize for KeySpec {
             max_pixels: self.max_pixels,
             max_clear_bytes: self.max_clear_bytes,
             policy: PolicyForm::of(&self.policy),
+            usage_rules_profile_id: self.usage_rules_profile_id.clone(),
         }
         .serialize(serializer)
     }

@@ -468,3 +468,4 @@ fn a_policy_reads_back_as_it_was_written() {
 }
 
 mod example;
+mod tenants;

@@ -21,7 +21,7 @@ use serde_json::json;
 use super::body::read_body;
 use super::problem::Problem;
 use super::public::healthz;
-use super::{App, no_store};
+use super::{App, no_store, usage};
 use crate::config::text::{Text, TextForm};
 use crate::config::{ContentSpec, DEFAULT_TENANT};
 use crate::names::Name;
@@ -29,6 +29,8 @@ use crate::registry::{EnrolmentToken, FactoryToken, MintedToken, Registry, Regis
 
 /// Largest body, in bytes: a content with many keys.
 const MAX_BODY: usize = 256 * 1024;
+/// The description of this side (OpenAPI 3.1).
+const OPENAPI: &str = include_str!("../../openapi.json");
 /// Log entries in one answer, unless asked for fewer.
 const LOG_ENTRIES: usize = 100;
 /// Log entries in one answer, whatever is asked for.
@@ -40,6 +42,7 @@ const TOKEN_SECONDS: u32 = 24 * 60 * 60;
 pub(crate) fn router(app: Arc<App>) -> Router {
     let admin = Router::new()
         .route("/anchor", get(anchor))
+        .route("/openapi.json", get(openapi))
         .route("/contents", get(contents).post(create_content))
         .route(
             "/contents/{id}",
@@ -49,7 +52,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/factory-tokens", post(mint_factory))
         .route("/devices", get(devices))
         .route("/devices/{serial}/revoke", post(revoke))
+        .route("/devices/{serial}/suspend", post(suspend))
+        .route("/devices/{serial}/resume", post(resume))
         .route("/log", get(log))
+        .merge(usage::routes())
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method())
         // Also around the fallbacks: without the token nobody learns which addresses there are.
@@ -81,7 +87,7 @@ async fn authorised(State(app): State<Arc<App>>, request: Request, next: Next) -
 }
 
 /// Asks the registry where waiting for the disk holds up nobody.
-async fn ask<T: Send + 'static>(
+pub(super) async fn ask<T: Send + 'static>(
     app: &App,
     ask: impl FnOnce(&Registry) -> Result<T, RegistryError> + Send + 'static,
 ) -> Result<T, Problem> {
@@ -93,7 +99,7 @@ async fn ask<T: Send + 'static>(
 }
 
 /// Reads a JSON body.
-async fn read<T: DeserializeOwned>(
+pub(super) async fn read<T: DeserializeOwned>(
     app: &App,
     headers: &HeaderMap,
     body: Body,
@@ -102,7 +108,7 @@ async fn read<T: DeserializeOwned>(
     serde_json::from_slice(&bytes).map_err(|error| Problem::json(&error))
 }
 
-fn answer(status: StatusCode, body: &impl Serialize) -> Response {
+pub(super) fn answer(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
         Ok(bytes) => {
             let json = HeaderValue::from_static("application/json");
@@ -110,6 +116,12 @@ fn answer(status: StatusCode, body: &impl Serialize) -> Response {
         }
         Err(_) => Problem::internal().into_response(),
     }
+}
+
+/// What this side offers, for tools and for those who write them.
+async fn openapi() -> Response {
+    let json = HeaderValue::from_static("application/json");
+    ([(CONTENT_TYPE, json)], OPENAPI).into_response()
 }
 
 async fn anchor(State(app): State<Arc<App>>) -> Response {
@@ -242,13 +254,38 @@ async fn revoke(
     State(app): State<Arc<App>>,
     Path(serial): Path<String>,
 ) -> Result<Response, Problem> {
-    let serial = <Serial as TextForm>::parse(&serial)
-        .ok_or_else(|| Problem::parameter(<Serial as TextForm>::EXPECTED))?;
+    let serial = parse_serial(&serial)?;
     let number = ask(&app, move |registry| registry.revoke_device(&serial)).await?;
     Ok(answer(
         StatusCode::OK,
         &json!({ "revocation_list": number }),
     ))
+}
+
+async fn suspend(
+    State(app): State<Arc<App>>,
+    Path(serial): Path<String>,
+) -> Result<Response, Problem> {
+    let serial = parse_serial(&serial)?;
+    ask(&app, move |registry| registry.suspend_device(&serial, true)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn resume(
+    State(app): State<Arc<App>>,
+    Path(serial): Path<String>,
+) -> Result<Response, Problem> {
+    let serial = parse_serial(&serial)?;
+    ask(&app, move |registry| {
+        registry.suspend_device(&serial, false)
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn parse_serial(text: &str) -> Result<Serial, Problem> {
+    <Serial as TextForm>::parse(text)
+        .ok_or_else(|| Problem::parameter(<Serial as TextForm>::EXPECTED))
 }
 
 /// Which part of the log.

@@ -256,6 +256,8 @@ fn denied(asked: &Asked<'_>, denial: &Denial) -> LogEvent {
         device: asked.device.clone(),
         reason: denial.reason.word().to_owned(),
         rule: denial.rule.clone(),
+        wanted: denial.wanted.clone(),
+        found: denial.found.clone(),
         key: denial.key_id.map(|kid| kid.to_string()),
     }
 }

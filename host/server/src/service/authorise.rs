@@ -1,29 +1,144 @@
-//! Who may have which key: tenants, lists, levels.
+//! Who may have which key: contents, lists, tokens, levels.
 
-use keybearer_license::{Denial, DenialReason, DeviceClaims, Evidence, Isolation, UnixTime};
-use keybearer_rules::{Level, MinSecurity};
+use std::cell::RefCell;
 
-use super::{Fault, Service, refusal, served_level};
-use crate::config::{ContentSpec, KeySpec};
-use crate::store::{Change, StoreError, View};
+use keybearer_license::{Denial, DenialReason, DeviceClaims, Isolation, LicenseRequest, UnixTime};
+use keybearer_rules::Level;
+
+use super::{Fault, Service, served_level};
+use crate::authorisation::{Bearer, Issuing, OneUse, Right, Token, read_token};
+use crate::config::{ContentSpec, Tenant};
+use crate::denial::{Because, code, refusal};
+use crate::store::{Change, DeviceRecord, StoreError, View};
 
 /// What decides about a device, apart from the content it asks for.
 pub(super) struct Candidate<'a> {
     pub(super) device: &'a DeviceClaims,
-    pub(super) evidence: &'a Evidence,
+    pub(super) request: &'a LicenseRequest,
     /// The tenant whose token the device was provisioned with, where that was here.
     pub(super) tenant: Option<String>,
-    /// Whether the request carries an authorisation token.
-    pub(super) has_token: bool,
+    /// Whether the operator suspended it.
+    pub(super) suspended: bool,
+    /// What the operator's service says, where it was asked.
+    pub(super) asked: Option<&'a Asked>,
+    /// That token as each tenant of the contents asked for reads it: one signature to verify for
+    /// all keys.
+    read: RefCell<Vec<(String, Result<Token, Denial>)>>,
 }
 
-impl Candidate<'_> {
+/// On what ground a device may have a content.
+pub(super) enum Ground {
+    /// It is open, or lists the device.
+    Listed,
+    /// A token names it.
+    Token {
+        right: Right,
+        one_use: Option<OneUse>,
+    },
+    /// The operator's service names it.
+    Callback(Right),
+}
+
+/// What the operator's service said.
+pub(super) struct Asked {
+    /// The tenant whose service it is.
+    pub(super) tenant: String,
+    pub(super) rights: Result<Vec<Right>, Denial>,
+}
+
+impl Ground {
+    /// The token that it is, where that counts for one licence.
+    pub(super) const fn one_use(&self) -> Option<OneUse> {
+        match self {
+            Self::Listed | Self::Callback(_) => None,
+            Self::Token { one_use, .. } => *one_use,
+        }
+    }
+}
+
+impl<'a> Candidate<'a> {
+    pub(super) fn new(
+        device: &'a DeviceClaims,
+        request: &'a LicenseRequest,
+        record: Option<DeviceRecord>,
+        asked: Option<&'a Asked>,
+    ) -> Self {
+        Self {
+            device,
+            request,
+            suspended: record
+                .as_ref()
+                .is_some_and(|record| record.suspended.is_some()),
+            tenant: record.map(|record| record.tenant),
+            asked,
+            read: RefCell::new(Vec::new()),
+        }
+    }
+
     pub(super) fn level(&self) -> Level {
-        served_level(self.device, self.evidence)
+        served_level(self.device, &self.request.evidence)
     }
 
     fn is_debug(&self) -> bool {
-        self.device.debug.is_debug() || self.evidence.debug.is_debug()
+        self.device.debug.is_debug() || self.request.evidence.debug.is_debug()
+    }
+
+    pub(super) fn is_in_process(&self) -> bool {
+        self.request.evidence.isolation == Isolation::InProcess
+    }
+
+    /// The right that the request's token, or the operator's service, gives to a content of a
+    /// tenant.
+    fn right(
+        &self,
+        service: &Service,
+        tenant: &Tenant,
+        content: &ContentSpec,
+        now: UnixTime,
+    ) -> Result<Ground, Denial> {
+        let not_named = |rule: &str| {
+            refusal(DenialReason::NotAuthorised, rule)
+                .because(&content.id, "other contents")
+                .public(code::UNGRANTED)
+        };
+        let of = |rights: &[Right]| {
+            let named = rights.iter().find(|right| content.is_named(&right.content));
+            named.cloned()
+        };
+        let Some(bytes) = &self.request.token else {
+            let asked = self.asked.filter(|asked| asked.tenant == tenant.name);
+            let Some(asked) = asked else {
+                return Err(refusal(DenialReason::TokenMissing, "token").public(code::NO_TOKEN));
+            };
+            let rights = asked.rights.as_ref().map_err(Clone::clone)?;
+            let right = of(rights).ok_or_else(|| not_named("callback.contentRights"))?;
+            return Ok(Ground::Callback(right));
+        };
+        if tenant.credentials.is_empty() {
+            return Err(refusal(DenialReason::TokenInvalid, "no-issuer"));
+        }
+        let mut read = self.read.borrow_mut();
+        let known = read.iter().position(|(name, _)| *name == tenant.name);
+        let at = known.unwrap_or_else(|| {
+            let issuing = Issuing {
+                tenant: &tenant.name,
+                credentials: &tenant.credentials,
+                endless: tenant.endless_tokens,
+            };
+            let bearer = Bearer {
+                serial: &self.device.serial,
+                ueid: &self.device.ueid,
+            };
+            let token = read_token(service.keys.crypto(), issuing, bearer, now, bytes);
+            read.push((tenant.name.clone(), token));
+            read.len() - 1
+        });
+        let token = read[at].1.as_ref().map_err(Clone::clone)?;
+        let right = of(&token.rights).ok_or_else(|| not_named("token.contentRights"))?;
+        Ok(Ground::Token {
+            right,
+            one_use: token.one_use,
+        })
     }
 }
 
@@ -44,14 +159,14 @@ impl Service {
         Ok(revoked.then(|| Denial::new(DenialReason::DeviceRevoked)))
     }
 
-    /// Whether the device may have this content at all.
+    /// Whether the device may have this content at all, and on what ground.
     pub(super) fn check_content(
         &self,
         candidate: &Candidate<'_>,
         content: &ContentSpec,
         now: UnixTime,
-    ) -> Result<(), Denial> {
-        check_lists(candidate, content)?;
+    ) -> Result<Ground, Denial> {
+        let ground = self.ground(candidate, content, now)?;
         let tenant = self.tenants.get(&content.tenant);
         let model = &candidate.device.model;
         if tenant.is_some_and(|tenant| tenant.barred_models.contains(model)) {
@@ -65,48 +180,29 @@ impl Service {
         if content.timing.not_after.is_some_and(|end| end <= now.0) {
             return Err(refusal(DenialReason::NotAuthorised, "not-after"));
         }
-        Ok(())
+        Ok(ground)
     }
 
-    /// Whether the device may have this key of a content that it may have.
-    pub(super) fn check_key(candidate: &Candidate<'_>, key: &KeySpec) -> Result<(), Denial> {
-        let level = candidate.level();
-        let needed = match key.policy.min_security {
-            MinSecurity::Deny => return Err(refusal(DenialReason::NotAuthorised, "deny")),
-            MinSecurity::AtLeast(least) => least.max(key.lowest_level),
-            MinSecurity::Unspecified => key.lowest_level,
+    /// On what ground the content lets the device in.
+    fn ground(
+        &self,
+        candidate: &Candidate<'_>,
+        content: &ContentSpec,
+        now: UnixTime,
+    ) -> Result<Ground, Denial> {
+        if content.open || !(content.models.is_empty() && content.tenants.is_empty()) {
+            return check_lists(candidate, content).map(|()| Ground::Listed);
+        }
+        // Neither open nor listed. A tenant that is not configured any more authorises nobody.
+        let Some(tenant) = self.tenants.get(&content.tenant) else {
+            return Err(refusal(DenialReason::NotAuthorised, "tenant"));
         };
-        if level < needed {
-            let mut denial = Denial::new(DenialReason::LevelTooLow);
-            denial.level_needed = Some(needed);
-            denial.wanted = Some(needed.to_string());
-            denial.found = Some(level.to_string());
-            return Err(denial);
-        }
-        if key.require_worker
-            && level <= Level::Low
-            && candidate.evidence.isolation == Isolation::InProcess
-        {
-            return Err(Denial::new(DenialReason::WorkerRequired));
-        }
-        Ok(())
+        candidate.right(self, tenant, content, now)
     }
 }
 
 /// Whether the content's own lists let the device in.
 fn check_lists(candidate: &Candidate<'_>, content: &ContentSpec) -> Result<(), Denial> {
-    if content.open {
-        return Ok(());
-    }
-    if content.models.is_empty() && content.tenants.is_empty() {
-        // Neither open nor listed: only a token could authorise, and this server knows no issuer
-        // of tokens that it could believe one from.
-        return Err(if candidate.has_token {
-            refusal(DenialReason::TokenInvalid, "no-issuer")
-        } else {
-            Denial::new(DenialReason::TokenMissing)
-        });
-    }
     if !content.models.is_empty() && !content.models.contains(&candidate.device.model) {
         return Err(refusal(DenialReason::NotAuthorised, "models"));
     }

@@ -1,5 +1,7 @@
 //! Licence requests: acquire, renew, release.
 
+use std::cell::OnceCell;
+
 use keybearer_crypto::Secret;
 use keybearer_license::{
     ContentInit, ContentKey, CounterStrength, Denial, DenialReason, KeyId, License, LicenseId,
@@ -7,11 +9,14 @@ use keybearer_license::{
     RevokedSerials, SYSTEM_ID, Timing, UnixTime, open_license_request, seal_license,
 };
 
-use super::authorise::Candidate;
-use super::{Asked, Decision, Fault, Service, refusal};
+use super::authorise::{Asked as AskedOperator, Candidate};
+use super::{Asked, Decision, Fault, Service};
+use crate::authorisation::OneUse;
 use crate::config::{ContentSpec, KeySource, KeySpec};
+use crate::denial::{Because, code, refusal};
 use crate::names::Named;
-use crate::store::{Change, LicenseRecord, LogEvent, StoreError, StoredKey};
+use crate::store::{Change, KeyRules, LicenseRecord, LogEvent, StoreError, StoredKey};
+use crate::usage::RuleBook;
 
 /// How long a licence's record is kept for renewals beyond the licence's own end, or from its last
 /// issue where it has none, in seconds: 30 days.
@@ -63,10 +68,14 @@ struct Granted {
     content: String,
     keys: Vec<ContentKey>,
     refused: Vec<(KeyId, Denial)>,
+    /// By which usage rules, for the log.
+    rules: Vec<KeyRules>,
     /// Keys that the device may have, but of other contents: it gets them when it asks for them.
     elsewhere: Vec<KeyId>,
     timing: Timing,
     renewal: Option<Renewal>,
+    /// The token that the content was granted on, where it counts for one licence and its renewals.
+    one_use: Option<OneUse>,
 }
 
 impl Service {
@@ -88,12 +97,21 @@ impl Service {
             ueid: &opened.device.claims.ueid,
             device: Some(opened.device.claims.serial.to_string()),
         };
+        let operator: OnceCell<AskedOperator> = OnceCell::new();
         self.answer(
             &certificate,
             now,
             &asked,
-            |view| Self::barred(view, &opened.device.claims),
-            |change| self.decide(change, now, &opened),
+            |view| {
+                let barred = Self::barred(view, &opened.device.claims)?;
+                if barred.is_none()
+                    && let Some(said) = self.ask_operator(view, &opened)?
+                {
+                    operator.get_or_init(|| said);
+                }
+                Ok(barred)
+            },
+            |change| self.decide(change, now, &opened, operator.get()),
             |license, identity, head| {
                 seal_license(
                     crypto,
@@ -112,9 +130,11 @@ impl Service {
         change: &Change,
         now: UnixTime,
         opened: &OpenedLicense,
+        asked: Option<&AskedOperator>,
     ) -> Result<Decision<License>, Fault> {
         let (request, device) = (&opened.request, &opened.device.claims);
         change.drop_ended_licenses(now)?;
+        change.drop_used_tokens(now)?;
         if Self::is_revoked(change, device)? {
             return Ok(Err(Denial::new(DenialReason::DeviceRevoked)));
         }
@@ -143,18 +163,24 @@ impl Service {
         if let Some((_, record)) = &renewed
             && wanted.is_empty()
         {
-            wanted = record.keys.iter().map(|kid| kid.0).collect();
+            wanted = record.key_ids();
         }
-        let candidate = Candidate {
-            device,
-            evidence: &request.evidence,
-            tenant: change.device(&device.ueid)?.map(|record| record.tenant),
-            has_token: request.token.is_some(),
-        };
-        let granted = match self.grant(change, &candidate, &wanted, now)? {
+        let candidate = Candidate::new(device, request, change.device(&device.ueid)?, asked);
+        let book = self.book();
+        let granted = match self.grant(change, &book, &candidate, &wanted, now)? {
             Ok(granted) => granted,
             Err(denial) => return Ok(Err(denial)),
         };
+        if let Some(token) = &granted.one_use
+            && let Some(license) = change.license_of_token(&token.id)?
+            && renewed
+                .as_ref()
+                .is_none_or(|(renewed, _)| *renewed != license)
+        {
+            return Ok(Err(refusal(DenialReason::TokenReplayed, "token.jti")
+                .because("a token that was not used", "one that brought a licence")
+                .public(code::TOKEN_REPLAYED)));
+        }
         if renewed.is_some() && granted.renewal.is_none() {
             return Ok(Err(Denial::new(DenialReason::RenewalNotAllowed)));
         }
@@ -162,6 +188,9 @@ impl Service {
             Some((id, record)) => (id, record.sequence.saturating_add(1)),
             None => (LicenseId::random(&mut self.keys.crypto().rng())?, 1),
         };
+        if let Some(token) = &granted.one_use {
+            change.use_token(&token.id, token.ends, &license_id)?;
+        }
         let kids: Vec<KeyId> = granted.keys.iter().map(|key| key.key_id).collect();
         if granted.renewal.is_some() {
             let end = license_end(now, &granted.timing).unwrap_or(now);
@@ -186,6 +215,7 @@ impl Service {
                 .chain(elsewhere)
                 .collect(),
             level: candidate.level().to_string(),
+            rules: granted.rules,
         };
         let license = License {
             license_id,
@@ -209,6 +239,7 @@ impl Service {
     fn grant(
         &self,
         change: &Change,
+        book: &RuleBook,
         candidate: &Candidate<'_>,
         wanted: &[KeyId],
         now: UnixTime,
@@ -219,23 +250,30 @@ impl Service {
             let known = self.known_key(change, kid)?;
             let checked = match &known {
                 None => Err(Denial::new(DenialReason::KeyUnknown)),
-                Some(known) => self
-                    .check_content(candidate, known.content(), now)
-                    .and_then(|()| Self::check_key(candidate, known.key())),
+                Some(known) => {
+                    let (content, key) = (known.content(), known.key());
+                    self.check_content(candidate, content, now)
+                        .and_then(|ground| {
+                            let usage = self.usage(book, candidate, content, key, &ground)?;
+                            Ok((ground, usage))
+                        })
+                }
             };
             match (checked, known) {
-                (Ok(()), Some(known)) => {
+                (Ok((ground, usage)), Some(known)) => {
                     let content = known.content();
                     let granted = granted.get_or_insert_with(|| Granted {
                         content: content.id.clone(),
                         keys: Vec::new(),
                         refused: Vec::new(),
+                        rules: Vec::new(),
                         elsewhere: Vec::new(),
                         timing: content.timing.timing(),
                         renewal: content
                             .renewal
                             .as_ref()
                             .map(|renewal| renewal.renewal(&self.public_url)),
+                        one_use: ground.one_use(),
                     });
                     if granted.content != content.id {
                         granted.elsewhere.push(*kid);
@@ -244,16 +282,17 @@ impl Service {
                     granted.keys.push(ContentKey {
                         key_id: *kid,
                         key: known.secret(self.keys.store_key())?,
-                        usage: known.key().key_use(),
+                        usage: usage.key,
                         period: None,
                     });
+                    granted.rules.extend(usage.rules);
                 }
                 (Err(mut denial), _) => {
                     denial.key_id = Some(*kid);
                     refused.push((*kid, denial));
                 }
                 // What is not known was refused above.
-                (Ok(()), None) => {}
+                (Ok(_), None) => {}
             }
         }
         match granted {
@@ -309,7 +348,7 @@ fn renewable(
 
 /// The key ids asked for by themselves and by init data of our own system, each once, as many as
 /// fit into a licence. Init data of other systems is not ours to read.
-fn wanted_keys(request: &LicenseRequest) -> Vec<KeyId> {
+pub(super) fn wanted_keys(request: &LicenseRequest) -> Vec<KeyId> {
     let named = request
         .init_data
         .iter()

@@ -14,8 +14,9 @@ use keybearer_license::{
 };
 use keybearer_rules::Level;
 
-use super::{Asked, Decision, Fault, Service, evidence_level, refusal};
+use super::{Asked, Decision, Fault, Service, evidence_level};
 use crate::config::text::Text;
+use crate::denial::refusal;
 use crate::names::Name;
 use crate::store::{Change, DeviceRecord, LogEvent, StoreError, TokenKind, TokenRecord, TokenUser};
 
@@ -124,6 +125,7 @@ impl Service {
             debug,
             certified: now.0,
             revoked: None,
+            suspended: None,
         };
         change.put_device(&request.ueid, &record, &chain.to_bytes()?)?;
         change.put_token(
@@ -152,7 +154,7 @@ impl TokenRecord {
 fn check_device(change: &Change, user: &TokenUser) -> Result<Result<(), Denial>, StoreError> {
     let of_key = change.device_of_key(&user.key_digest.0)?;
     let of_ueid = change.device(&user.ueid.0)?;
-    let revoked = |device: &DeviceRecord| device.revoked.is_some();
+    let revoked = |device: &DeviceRecord| device.revoked.is_some() || device.suspended.is_some();
     // First of all, whatever name it goes by: who holds a revoked key learns just that.
     if of_key.as_ref().is_some_and(revoked) {
         return Ok(Err(Denial::new(DenialReason::DeviceRevoked)));

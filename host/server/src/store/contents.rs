@@ -69,6 +69,12 @@ impl Store {
 }
 
 impl View {
+    /// A key by its id.
+    pub(crate) fn key(&self, kid: &KeyId) -> Result<Option<StoredKey>, StoreError> {
+        self.table(KEYS)?
+            .map_or(Ok(None), |table| stored_key(&table, kid))
+    }
+
     /// A content, without its keys.
     pub(crate) fn content(&self, id: &str) -> Result<Option<ContentSpec>, StoreError> {
         self.table(CONTENTS)?

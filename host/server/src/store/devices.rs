@@ -37,6 +37,9 @@ pub(crate) struct DeviceRecord {
     pub(crate) certified: u64,
     /// When it was revoked, Unix time.
     pub(crate) revoked: Option<u64>,
+    /// When it was suspended, Unix time.
+    #[serde(default)]
+    pub(crate) suspended: Option<u64>,
 }
 
 /// A certified device as the operator sees it.
@@ -54,8 +57,10 @@ pub struct DeviceView {
     pub debug: bool,
     /// When it was certified, Unix time.
     pub certified: u64,
-    /// When it was revoked, Unix time.
+    /// When it was revoked, for good; Unix time.
     pub revoked: Option<u64>,
+    /// When it was suspended, Unix time: revoked as long as the operator wants.
+    pub suspended: Option<u64>,
 }
 
 impl DeviceRecord {
@@ -68,6 +73,7 @@ impl DeviceRecord {
             debug: self.debug,
             certified: self.certified,
             revoked: self.revoked,
+            suspended: self.suspended,
         }
     }
 }
@@ -100,6 +106,18 @@ impl View {
                 .is_some()),
             None => Ok(false),
         }
+    }
+
+    /// Whether a device is suspended.
+    pub(crate) fn is_suspended(&self, ueid: &Ueid) -> Result<bool, StoreError> {
+        let Some(devices) = self.table(DEVICES)? else {
+            return Ok(false);
+        };
+        let Some(entry) = devices.get(ueid.as_bytes())? else {
+            return Ok(false);
+        };
+        let record: DeviceRecord = read("devices", entry.value())?;
+        Ok(record.suspended.is_some())
     }
 
     /// The serials that are revoked, sorted, and the number of the list that says so.
@@ -187,6 +205,30 @@ impl Change {
     /// Number of the newest revocation list.
     pub(crate) fn revocation_number(&self) -> Result<u64, StoreError> {
         self.number(REVOCATION_NUMBER)
+    }
+
+    /// Suspends a device from `since` on, or ends that. Tells whether there is such a one.
+    pub(crate) fn suspend(
+        &self,
+        serial: &Serial,
+        since: Option<UnixTime>,
+    ) -> Result<bool, StoreError> {
+        let ueid = self
+            .transaction
+            .open_table(SERIALS)?
+            .get(&serial.0)?
+            .map(|entry| *entry.value());
+        let Some(ueid) = ueid else { return Ok(false) };
+        let mut devices = self.transaction.open_table(DEVICES)?;
+        let record = devices
+            .get(&ueid)?
+            .map(|entry| read::<DeviceRecord>("devices", entry.value()));
+        let Some(mut record) = record.transpose()? else {
+            return Err(StoreError::Damaged { table: "devices" });
+        };
+        record.suspended = since.map(|since| since.0);
+        devices.insert(&ueid, written("devices", &record)?.as_slice())?;
+        Ok(true)
     }
 
     /// Revokes a certificate that was issued here. Tells whether there is such a one.

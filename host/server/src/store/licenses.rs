@@ -4,7 +4,7 @@ use keybearer_license::{KeyId, LicenseId, Ueid, UnixTime};
 use redb::{ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
-use super::{Change, StoreError, first_before, read, written};
+use super::{Change, StoreError, View, first_before, read, written};
 use crate::config::text::Text;
 
 /// By licence id.
@@ -24,7 +24,7 @@ pub(crate) struct LicenseRecord {
     /// The sequence number last issued.
     pub(crate) sequence: u64,
     /// The keys it holds.
-    pub(crate) keys: Vec<Text<KeyId>>,
+    keys: Vec<Text<KeyId>>,
     /// When the record is forgotten, Unix time.
     pub(crate) until: u64,
 }
@@ -40,9 +40,27 @@ impl LicenseRecord {
         }
     }
 
+    /// The ids of the keys that it holds.
+    pub(crate) fn key_ids(&self) -> Vec<KeyId> {
+        self.keys.iter().map(|kid| kid.0).collect()
+    }
+
     /// Whether the licence was issued to this device.
     pub(crate) fn is_of(&self, ueid: &Ueid) -> bool {
         self.ueid == ueid.to_string()
+    }
+}
+
+impl View {
+    /// A licence that was issued and is not forgotten.
+    pub(crate) fn license(&self, id: &LicenseId) -> Result<Option<LicenseRecord>, StoreError> {
+        let Some(licenses) = self.table(LICENSES)? else {
+            return Ok(None);
+        };
+        let entry = licenses.get(&id.0)?;
+        entry
+            .map(|entry| read("licenses", entry.value()))
+            .transpose()
     }
 }
 

@@ -52,6 +52,9 @@ pub enum LogEvent {
         refused: Vec<(String, String)>,
         /// The level it was issued at.
         level: String,
+        /// The usage rules that decided, of each key that is under any.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rules: Vec<KeyRules>,
     },
     /// A request was refused.
     Denial {
@@ -61,9 +64,30 @@ pub enum LogEvent {
         reason: String,
         /// The rule, where it says more.
         rule: Option<String>,
+        /// What the rule wants.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wanted: Option<String>,
+        /// What was found instead.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        found: Option<String>,
         /// The key in question.
         key: Option<String>,
     },
+}
+
+/// Which usage rules a key was licensed under.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct KeyRules {
+    /// The key's id.
+    pub key: String,
+    /// The rule family.
+    pub family: String,
+    /// Where they are from: `token-profile`, `token-rules`, `track-profile`, `channel-profile` or
+    /// `default`.
+    pub origin: String,
+    /// The profile, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
 }
 
 /// One line of the log.

@@ -4,7 +4,7 @@
 )]
 
 use keybearer_crypto::{Digest, Secret};
-use keybearer_license::{KeyId, RequestId, Scheme, TrackType, Ueid, UnixTime};
+use keybearer_license::{KeyId, LicenseId, RequestId, Scheme, TrackType, Ueid, UnixTime};
 use redb::ReadableDatabase;
 
 use super::{Change, FORM, LogEvent, NUMBERS, Store, StoreError, seal};
@@ -124,6 +124,8 @@ fn the_log_counts_on_when_it_forgets() {
         device: Some("one".into()),
         reason: "x".into(),
         rule: None,
+        wanted: None,
+        found: None,
         key: None,
     };
     for _ in 0..7 {
@@ -210,4 +212,19 @@ fn the_cache_stays_within_its_limit() {
         most = most.max(store.database.cache_stats().used_bytes());
     }
     assert!((1..=CACHE).contains(&most), "{most} bytes");
+}
+
+#[test]
+fn a_used_token_is_remembered_until_it_ends() {
+    let (_folder, store) = store();
+    let (token, license) = (Digest([7; 32]), LicenseId([9; 16]));
+    let used = || change(&store, |change| change.license_of_token(&token));
+    assert_eq!(used(), None);
+    change(&store, |change| change.use_token(&token, 100, &license));
+    for now in [0, 99, 100] {
+        change(&store, |change| change.drop_used_tokens(UnixTime(now)));
+        assert_eq!(used(), Some(license));
+    }
+    change(&store, |change| change.drop_used_tokens(UnixTime(101)));
+    assert_eq!(used(), None);
 }

@@ -141,6 +141,7 @@ fn config_in(folder: &tempfile::TempDir) -> Config {
         name: "lab".into(),
         integration: true,
         barred_models: vec![HardwareModel::new("barred").unwrap()],
+        ..Tenant::default()
     });
     config
 }

@@ -31,6 +31,14 @@ fn the_example_has_every_setting_there_is() {
         ("", MINIMAL.to_owned()),
         ("[limits]", "[limits]".to_owned()),
         ("[[tenant]]", "[[tenant]]\nname = \"a\"".to_owned()),
+        (
+            "[[tenant.credential]]",
+            "[[tenant]]\nname = \"a\"\n[[tenant.credential]]".to_owned(),
+        ),
+        (
+            "[tenant.callback]",
+            "[[tenant]]\nname = \"a\"\n[tenant.callback]".to_owned(),
+        ),
         ("[[content]]", film.to_owned()),
         ("[content.timing]", format!("{film}\n[content.timing]")),
         ("[content.renewal]", format!("{film}\n[content.renewal]")),
@@ -58,12 +66,17 @@ fn the_example_has_every_setting_there_is() {
                 // The plural is for the admin interface's JSON.
                 || matches!(
                     (table, setting.as_str()),
-                    ("", "tenants" | "contents") | ("[[content]]", "keys")
+                    ("", "tenants" | "contents")
+                        | ("[[content]]", "keys")
+                        | ("[[tenant]]", "credentials")
                 );
             let is_shown = shown.contains(&format!("\n{setting} = "));
+            // What is there to be refused by its name, and the spelling of other servers.
+            let is_no_setting = setting.starts_with("usage_rules") && setting.ends_with("rules")
+                || setting.contains(|letter: char| letter.is_ascii_uppercase());
             let is_for_the_admin = setting == "generate" && shown.contains("(generate = true");
             assert!(
-                is_table || is_shown || is_for_the_admin,
+                is_table || is_shown || is_no_setting || is_for_the_admin,
                 "{table} {setting} is not in the example"
             );
         }
