@@ -137,13 +137,13 @@ impl Image {
     }
 
     pub(super) fn add(&mut self, name: &[u8; NAME], record: &[u8]) {
-        let room = self.0.capacity() - self.0.len();
-        debug_assert!(framed(record.len()) <= room, "a copy would be left behind");
+        let room = self.0.capacity();
         self.0.extend_from_slice(name);
         // A record is far shorter: the area limits it.
         let len = u32::try_from(record.len()).unwrap_or(u32::MAX);
         self.0.extend_from_slice(&len.to_le_bytes());
         self.0.extend_from_slice(record);
+        debug_assert_eq!(self.0.capacity(), room, "it moved and left a copy behind");
     }
 
     /// The area's bytes.

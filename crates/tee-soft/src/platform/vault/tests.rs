@@ -103,6 +103,15 @@ fn a_record_is_read_into_memory_that_was_reserved_whole() {
     }
 }
 
+/// The same for what is written, and no more than that: it is all records at once.
+#[test]
+fn an_image_takes_the_room_of_its_records_and_the_header() {
+    for size in [0, 1, 100] {
+        let image = Image::with_room(size).unwrap().finish(1);
+        assert_eq!((image.len(), image.capacity()), (64, 64 + size));
+    }
+}
+
 /// As many records as the core ever has, each as long as any message it seals.
 #[test]
 fn there_is_room_for_all_that_the_core_stores() {
@@ -350,7 +359,10 @@ fn what_lies_beyond_the_records_is_overwritten() {
     let mut vault = open(&dir).unwrap();
     vault.store(&identity, b"z").unwrap();
     vault.store(&identity, b"z").unwrap();
-    assert!(!holds(&bytes(&dir), &[0x5e; 8]));
+    // To its very last byte.
+    let now = bytes(&dir);
+    assert_eq!(now[2_000..2_032], [0; 32]);
+    assert_eq!(now[left.len() - 32..], [0; 32]);
 }
 
 #[test]
