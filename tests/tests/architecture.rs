@@ -134,6 +134,7 @@ const UNSAFE_ALLOWED: &[&str] = &[
 const TEST_ALLOCATORS: &[&str] = &[
     "crates/core/tests/exhaustion.rs",
     "crates/core/tests/heap.rs",
+    "crates/video/tests/memory/main.rs",
     "host/client/tests/memory.rs",
 ];
 

@@ -43,6 +43,7 @@
     allow(
         clippy::arithmetic_side_effects,
         clippy::as_conversions,
+        clippy::cast_possible_truncation,
         clippy::indexing_slicing,
         clippy::panic,
         clippy::unwrap_used,

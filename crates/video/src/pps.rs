@@ -85,6 +85,3 @@ impl Pps {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;

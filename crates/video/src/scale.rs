@@ -78,22 +78,27 @@ impl Scaler {
     /// are allowed: its own if that is no more, else the largest of even sides that keeps its shape
     /// as far as even sides can. `None` if not even two by two fit.
     ///
-    /// The width is `sqrt(largest * width / height)` and the height `width * height / width` of the
-    /// original, each rounded down to an even number, the height to no less than 2.
+    /// The width is `sqrt(largest * width / height)` and the height that width times `height / width`,
+    /// both rounded down to even numbers. Where that leaves less than 2 for one side, it is 2, and the
+    /// other no more than `largest` has room for.
     #[must_use]
     pub fn fit(width: u32, height: u32, largest: u64) -> Option<(u32, u32)> {
         let (wide, high) = (u64::from(width), u64::from(height));
         if wide.saturating_mul(high) <= largest {
             return Some((width, height));
         }
+        if largest < 4 {
+            return None;
+        }
         let even = |value: u64| value & !1;
         let across = even(largest.checked_mul(wide)?.checked_div(high)?.isqrt());
         let down = even(across.checked_mul(high)?.checked_div(wide)?).max(2);
-        // Only where the least height is more than the shape has: a narrower picture fits.
         let across = across.min(even(largest.checked_div(down)?));
-        if across < 2 {
-            return None;
-        }
+        let (across, down) = if across < 2 {
+            (2, even(largest >> 1).min(high))
+        } else {
+            (across, down)
+        };
         Some((u32::try_from(across).ok()?, u32::try_from(down).ok()?))
     }
 

@@ -158,6 +158,21 @@ impl Header {
     }
 }
 
+#[cfg(test)]
+impl PictureHeader {
+    /// A picture as far as reference marking sees it.
+    pub(crate) fn of(frame_num: u32, marking: Marking) -> Self {
+        Self {
+            idr: marking == Marking::Idr,
+            reference: marking != Marking::None,
+            pps: 0,
+            frame_num,
+            marking,
+            order: (0, 0, 0),
+        }
+    }
+}
+
 impl Kind {
     fn parse(bits: &mut Bits<'_>) -> Read<Self> {
         // 5 to 9 promise the same type for the whole picture.
@@ -266,6 +281,3 @@ fn marking(bits: &mut Bits<'_>, sps: &Sps) -> Read<Marking> {
     }
     Err(Refusal::ContentRejected)
 }
-
-#[cfg(test)]
-mod tests;

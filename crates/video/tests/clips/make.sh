@@ -77,6 +77,8 @@ make high-intra-176x144 176x144 3 "keyint=1:crf=34"
 make high-groups-96x80 96x80 24 "bframes=2:b-adapt=0:ref=2:keyint=6:min-keyint=6:crf=34"
 make high-open-gop-96x80 96x80 24 "bframes=2:b-adapt=0:ref=2:keyint=6:min-keyint=6:open-gop=1:crf=34"
 make high-fake-interlaced-96x64 96x64 6 "bframes=1:b-adapt=0:fake-interlaced=1:ref=2:crf=32"
+make high-usability-64x48 64x48 8 "bframes=2:b-adapt=0:ref=2:crf=32:nal-hrd=vbr:vbv-maxrate=200:vbv-bufsize=200:\
+chromaloc=1:sar=7/5:overscan=show:videoformat=pal:colorprim=bt709:transfer=bt709:colormatrix=bt709"
 
 # ---- sizes and crops --------------------------------------------------------------------------
 make high-70x50 70x50 8 "bframes=2:b-adapt=0:ref=2:crf=32"

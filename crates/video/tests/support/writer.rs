@@ -53,6 +53,11 @@ impl Writer {
         self
     }
 
+    pub(crate) fn align(&mut self) -> &mut Self {
+        self.free = 0;
+        self
+    }
+
     /// A NAL unit: `header`, and the payload with emulation prevention.
     pub(crate) fn nal(&self, header: u8) -> Vec<u8> {
         let mut nal = vec![header];
@@ -96,6 +101,7 @@ pub(crate) struct Sequence {
     pub(crate) columns: u32,
     pub(crate) rows: u32,
     pub(crate) frames_only: bool,
+    /// MBAFF, where fields are allowed.
     pub(crate) adaptive: bool,
     /// Left, right, top, bottom.
     pub(crate) crop: Option<[u32; 4]>,
@@ -156,7 +162,7 @@ impl Sequence {
         let units = if self.frames_only {
             self.rows
         } else {
-            self.rows / 2
+            (self.rows / 2).max(1)
         };
         w.ue(self.references)
             .bit(self.gaps)
@@ -185,7 +191,7 @@ impl Sequence {
     }
 
     pub(crate) fn macroblocks(&self) -> u32 {
-        self.columns * self.rows
+        self.columns.saturating_mul(self.rows)
     }
 }
 
@@ -200,16 +206,17 @@ pub(crate) struct Set {
     pub(crate) weighted: bool,
     pub(crate) weighted_bi: u32,
     pub(crate) redundant: bool,
+    /// `second_chroma_qp_index_offset`, behind a first of 0.
+    pub(crate) second_chroma: Option<i32>,
+    /// `deblocking_filter_control_present_flag`.
+    pub(crate) deblocking: bool,
 }
 
 impl Set {
     pub(crate) fn nal(&self) -> Vec<u8> {
         let mut w = Writer::default();
-        w.ue(self.id)
-            .ue(self.sequence)
-            .bit(self.cabac)
-            .bit(false)
-            .ue(self.groups);
+        w.ue(self.id).ue(self.sequence).bit(self.cabac).bit(false);
+        w.ue(self.groups);
         if self.groups > 0 {
             // Interleaved slice groups, one macroblock each.
             w.ue(0);
@@ -217,15 +224,15 @@ impl Set {
                 w.ue(0);
             }
         }
-        w.ue(self.entries[0].max(1) - 1)
-            .ue(self.entries[1].max(1) - 1);
+        for entries in self.entries {
+            w.ue(entries.max(1) - 1);
+        }
         w.bit(self.weighted).bits(self.weighted_bi, 2);
-        w.se(0)
-            .se(0)
-            .se(0)
-            .bit(false)
-            .bit(false)
-            .bit(self.redundant);
+        w.se(0).se(0).se(0);
+        w.bit(self.deblocking).bit(false).bit(self.redundant);
+        if let Some(offset) = self.second_chroma {
+            w.bit(false).bit(false).se(offset);
+        }
         w.stop().nal(0x68)
     }
 }
@@ -246,6 +253,10 @@ pub(crate) struct Slice {
     pub(crate) entries: Option<[u32; 2]>,
     /// Operations with their operands; `None` is the sliding window.
     pub(crate) marking: Option<Vec<Vec<u32>>>,
+    /// `field_pic_flag`, where the sequence has it.
+    pub(crate) field: bool,
+    /// `disable_deblocking_filter_idc`, where the set has it.
+    pub(crate) filter: u32,
 }
 
 impl Slice {
@@ -260,6 +271,8 @@ impl Slice {
             reference: true,
             entries: None,
             marking: None,
+            field: false,
+            filter: 0,
         }
     }
 
@@ -267,18 +280,19 @@ impl Slice {
         Self {
             kind: 0,
             frame_num: number & 0xff,
-            order: 2 * number & 0xfff,
+            order: (2 * number) & 0xfff,
             idr: false,
             ..Self::idr()
         }
     }
 
-    pub(crate) fn header(&self, sequence: &Sequence) -> Writer {
+    /// Everything in front of the macroblocks.
+    fn header(&self, sequence: &Sequence, set: &Set) -> Writer {
         let mut w = Writer::default();
         w.ue(self.first).ue(self.kind).ue(self.set);
         w.bits(self.frame_num, sequence.frame_num_bits);
         if !sequence.frames_only {
-            w.bit(false);
+            w.bit(self.field);
         }
         if self.idr {
             w.ue(0);
@@ -311,7 +325,16 @@ impl Slice {
                 w.ue(0);
             }
         }
+        if set.cabac && self.kind != 2 {
+            w.ue(0);
+        }
         w.se(0);
+        if set.deblocking {
+            w.ue(self.filter);
+            if self.filter != 1 {
+                w.se(0).se(0);
+            }
+        }
         w
     }
 
@@ -325,31 +348,49 @@ impl Slice {
 
     /// The slice with `count` macroblocks: skipped ones in P and B slices, flat ones in I slices.
     pub(crate) fn nal(&self, sequence: &Sequence, count: u32) -> Vec<u8> {
-        self.body(sequence, count).stop().nal(self.name())
+        self.nal_under(sequence, &Set::default(), count)
     }
 
-    /// The same with `filler` bytes behind it that no macroblock uses.
-    pub(crate) fn nal_with(&self, sequence: &Sequence, count: u32, filler: usize) -> Vec<u8> {
-        self.body(sequence, count)
-            .stop()
-            .raw(&vec![0x55; filler])
-            .nal(self.name())
-    }
-
-    fn body(&self, sequence: &Sequence, count: u32) -> Writer {
-        let mut w = self.header(sequence);
+    /// The same under a set that is not the default.
+    pub(crate) fn nal_under(&self, sequence: &Sequence, set: &Set, count: u32) -> Vec<u8> {
+        let mut w = self.header(sequence, set);
         if self.kind < 2 {
             w.ue(count);
         } else {
-            for place in 0..count {
-                if sequence.adaptive && place % 2 == 0 {
-                    // A pair of frame macroblocks.
-                    w.bit(false);
-                }
+            for _ in 0..count {
                 // I_16x16 predicted from the mean, chroma likewise, quantiser as it is, no residual.
                 w.ue(3).ue(0).se(0).bit(true);
             }
         }
-        w
+        w.stop().nal(self.name())
+    }
+
+    /// The slice with `count` macroblocks of raw samples, 385 bytes each or a little more.
+    pub(crate) fn nal_of_samples(&self, sequence: &Sequence, count: u32) -> Vec<u8> {
+        let mut w = self.header(sequence, &Set::default());
+        for place in 0..count {
+            if self.kind < 2 {
+                w.ue(0);
+            }
+            // I_PCM, as it is numbered in each kind of slice.
+            w.ue([30, 48, 25][self.kind as usize]).align();
+            w.raw(&[0x50 + (place % 100) as u8; 384]);
+        }
+        w.stop().nal(self.name())
+    }
+
+    /// The header of the slice under any set, and 200 bytes of whatever comes.
+    pub(crate) fn nal_under_any(
+        &self,
+        sequence: &Sequence,
+        set: &Set,
+        byte: &mut dyn FnMut() -> u8,
+    ) -> Vec<u8> {
+        let mut w = self.header(sequence, set);
+        w.align();
+        for _ in 0..200 {
+            w.raw(&[byte()]);
+        }
+        w.nal(self.name())
     }
 }
