@@ -1,4 +1,6 @@
 //! Damaged and hostile streams: no panic, and never more memory than the budget.
+//!
+//! `VIDEO_ROUNDS` multiplies how many there are: 1 where it is not set, more where there is time.
 
 use keybearer_video::{Budget, Codec, Decoder};
 
@@ -41,6 +43,12 @@ fn run(record: &[u8], units: &[Vec<u8>]) -> usize {
     decoded
 }
 
+/// That many rounds, or a multiple, from other numbers each time.
+fn rounds(usual: u64) -> std::ops::Range<u64> {
+    let times = std::env::var("VIDEO_ROUNDS").map_or(1, |times| times.parse().unwrap());
+    0..usual * times
+}
+
 const CLIPS: [&str; 8] = [
     "baseline-64x48",
     "high-16x16",
@@ -58,7 +66,7 @@ fn damaged_units_neither_panic_nor_take_more_than_the_budget() {
     let (mut decoded, mut units) = (0, 0);
     for name in CLIPS {
         let clip = Stream::read(name);
-        for _ in 0..40 {
+        for _ in rounds(40) {
             let mut damaged = clip.units.clone();
             for _ in 0..=numbers.next(4) {
                 // The length fields are left alone: a unit that cannot be cut is refused at once.
@@ -83,7 +91,7 @@ fn damaged_records_neither_panic_nor_take_more_than_the_budget() {
     let mut numbers = Numbers(2);
     for name in CLIPS {
         let clip = Stream::read(name);
-        for _ in 0..60 {
+        for _ in rounds(60) {
             let mut record = clip.record.clone();
             for _ in 0..=numbers.next(3) {
                 let place = numbers.next(record.len());
@@ -121,7 +129,7 @@ fn every_truncation_is_refused_or_decoded() {
 fn hostile_sequences_neither_panic_nor_take_more_than_the_budget() {
     let mut numbers = Numbers(3);
     let mut configured = 0;
-    for _ in 0..600 {
+    for _ in rounds(600) {
         let sides = [1, 2, 3, 7, 11, 22, 40, 120, 500, 1_055, 70_000];
         let sequence = Sequence {
             profile: [66, 77, 100][numbers.next(3)],
@@ -179,7 +187,7 @@ fn hostile_sequences_neither_panic_nor_take_more_than_the_budget() {
 #[test]
 fn random_slices_neither_panic_nor_take_more_than_the_budget() {
     let mut numbers = Numbers(4);
-    for round in 0..300 {
+    for round in rounds(300) {
         let sequence = Sequence {
             profile: 100,
             columns: 6,
