@@ -415,4 +415,4 @@ pub(crate) fn time_under(states: &[AnchorState], anchor: &Digest) -> Option<Inte
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

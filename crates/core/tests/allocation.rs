@@ -11,7 +11,7 @@ mod support;
 use support::{Device, Service, cenc_use, key, license, records, samples};
 
 use keybearer_core::{Caller, InPlace};
-use keybearer_wire::body::{Decrypt, Decrypted};
+use keybearer_wire::body::{Decrypt, DecryptUnit, Decrypted, MAX_REJECTIONS};
 use keybearer_wire::field::Blob;
 use keybearer_wire::limits::MAX_REQUEST;
 use keybearer_wire::{Body, Command, decode_response};
@@ -69,6 +69,48 @@ fn decryption_allocates_nothing() {
     let response = device.raw(Command::Decrypt.code(), &request, &mut InPlace(&mut data));
     let answer = decode_response::<Decrypted>(&response).unwrap().unwrap();
     assert_eq!(answer.bytes, 270_035);
+}
+
+/// Nor does the protected sample path, whatever the decoder reports with it.
+#[test]
+fn decryption_for_a_decoder_allocates_nothing() {
+    let mut device = Device::with(1, |config, _| config.level = keybearer_rules::Level::None);
+    let mut service = Service::new(1);
+    device.provision(&mut service);
+    let session = device.open_kind(&mut service, true).unwrap();
+    let made = license(1, vec![key(7, cenc_use())]);
+    device.acquire(session, &mut service, made).unwrap();
+    let ticket = device.ticket(session, 3).unwrap();
+    let decoder = device.decoder();
+    let (channel, _) = device.redeem(decoder, ticket).unwrap();
+    let (samples, subsamples) = records(&samples(&[70_000]));
+    let mut data = vec![1; 70_000];
+    for rejected in 0..12 {
+        let request = DecryptUnit {
+            channel,
+            key_id: [7; 16],
+            license: None,
+            scheme: 1,
+            iv_size: 8,
+            constant_iv: None,
+            crypt_blocks: 0,
+            skip_blocks: 0,
+            duration_ms: 40,
+            samples: Blob(&samples),
+            subsamples: Blob(&subsamples),
+            rejected: rejected.min(1),
+            decoded: 0,
+        };
+        let request = request.encode(MAX_REQUEST).unwrap();
+        let counted = allocation_counter::measure(|| {
+            let command = Command::DecryptUnit.code();
+            let mut media = InPlace(&mut data);
+            let response = device.core.call(decoder, command, &request, &mut media);
+            let refused = rejected >= MAX_REJECTIONS;
+            assert_eq!(response[..2], [if refused { 0xa1 } else { 0xa2 }, 0x00]);
+        });
+        assert_eq!(counted.count_total, 0, "round {rejected}");
+    }
 }
 
 /// One session from beginning to end, with everything a session can hold.

@@ -141,7 +141,8 @@ fn story(lasting: bool) -> usize {
         lasting,
         ..Story::default()
     };
-    let (mut device, mut service) = (Device::new(1), Service::new(1));
+    let mut device = Device::with(1, |config, _| config.level = keybearer_rules::Level::None);
+    let mut service = Service::new(1);
     let anchor = service.anchor();
     story.step(&mut device, &body::Describe {}, &mut NoMedia);
 
@@ -274,6 +275,46 @@ fn story(lasting: bool) -> usize {
         license: [1; 16],
     };
     story.step(&mut device, &remove, &mut NoMedia);
+    story.step(&mut device, &body::CloseSession { session }, &mut NoMedia);
+
+    let info = service.info();
+    let protected = body::OpenSession {
+        anchor: anchor.0,
+        service_info: Blob(&info),
+        protected: true,
+    };
+    let opened = story.step(&mut device, &protected, &mut NoMedia);
+    let session = decode_response::<body::SessionOpened>(&opened)
+        .unwrap()
+        .unwrap()
+        .session;
+    let issue = body::IssueTicket {
+        session,
+        track_type: 3,
+    };
+    let issued = story.step(&mut device, &issue, &mut NoMedia);
+    let ticket = decode_response::<body::Ticket>(&issued)
+        .unwrap()
+        .unwrap()
+        .ticket;
+    let (host, decoder) = (device.client, device.decoder());
+    device.client = decoder;
+    let redeem = body::RedeemTicket {
+        ticket,
+        debug: true,
+    };
+    let opened = story.step(&mut device, &redeem, &mut NoMedia);
+    let channel = decode_response::<body::ChannelOpened>(&opened)
+        .unwrap()
+        .unwrap()
+        .channel;
+    let close = body::CloseChannel {
+        channel,
+        rejected: 0,
+        decoded: 0,
+    };
+    story.step(&mut device, &close, &mut NoMedia);
+    device.client = host;
     story.step(&mut device, &body::CloseSession { session }, &mut NoMedia);
     story.step(
         &mut device,

@@ -19,8 +19,9 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use keybearer_core::Caller;
+use keybearer_core::{Caller, ClientId};
 use keybearer_license::{Renewal, Serial};
+use keybearer_rules::Level;
 use keybearer_wire::Status;
 use keybearer_wire::limits::{
     MAX_ANCHORS, MAX_KEYS, MAX_KEYS_PER_SESSION, MAX_PENDING_PER_SESSION, MAX_REQUEST,
@@ -100,7 +101,8 @@ fn the_quotas_fit_the_heap_of_the_trusted_application() {
     let mut services: Vec<_> = (0..MAX_ANCHORS)
         .map(|seed| Service::new(u64::try_from(seed).unwrap()))
         .collect();
-    let mut device = Device::new(1);
+    // All sessions protected, which hold more than clear ones.
+    let mut device = Device::with(1, |config, _| config.level = Level::None);
     device.forget_seen();
     // The core's tables and its scratch buffer.
     let fresh = {
@@ -147,7 +149,7 @@ fn the_quotas_fit_the_heap_of_the_trusted_application() {
             device.client = device.core.connect(Caller::Host).unwrap();
         }
         let service = &mut services[open % MAX_ANCHORS];
-        let session = device.open(service).unwrap();
+        let session = device.open_kind(service, true).unwrap();
         // As many keys as are left for this one, down to a single one.
         let mut wanted = MAX_KEYS_PER_SESSION;
         while wanted > 0 {
@@ -179,7 +181,10 @@ fn the_quotas_fit_the_heap_of_the_trusted_application() {
     }
     assert_eq!(held, MAX_KEYS, "the quota is used up");
     device.forget_seen();
-    let (serials_of_test, clients_of_test) = (serials.capacity() * 16, clients.capacity() * 8);
+    let (serials_of_test, clients_of_test) = (
+        serials.capacity() * 16,
+        clients.capacity() * size_of::<ClientId>(),
+    );
     let kept = fresh + (LIVE.load(Relaxed) - begin) - (stored(&device) - stored_before);
     let kept = kept - charge(serials_of_test) - charge(clients_of_test);
 

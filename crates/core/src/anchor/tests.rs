@@ -6,7 +6,7 @@ use crate::config::{Anchors, VERSION};
 
 const ANCHOR: Digest = Digest([1; 32]);
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config {
         level: Level::Low,
         decoder: false,

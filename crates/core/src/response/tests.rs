@@ -40,6 +40,22 @@ fn the_empty_answer_is_what_the_codec_writes() {
     assert_eq!(*Response::empty(), *encode_answer(&Empty {}).unwrap());
 }
 
+proptest! {
+    #[test]
+    fn the_answers_of_protected_sessions_are_what_the_codec_writes(
+        ticket: [u8; 16], number: u64, track_type: u8, sequence: u64, picture: Option<u32>
+    ) {
+        let answer = Ticket { ticket };
+        prop_assert_eq!(&*Response::ticket(&answer), &*encode_answer(&answer).unwrap());
+        for number in [number, number % 300, u64::MAX] {
+            let answer = ChannelOpened { channel: number, track_type };
+            prop_assert_eq!(&*Response::channel_opened(&answer), &*encode_answer(&answer).unwrap());
+            let answer = UnitDecrypted { bytes: number, sequence, largest_picture: picture };
+            prop_assert_eq!(&*Response::unit_decrypted(&answer), &*encode_answer(&answer).unwrap());
+        }
+    }
+}
+
 #[test]
 fn the_longest_answer_fits() {
     let answer = Decrypted {
@@ -49,6 +65,14 @@ fn the_longest_answer_fits() {
     let response = Response::decrypted(&answer);
     assert_eq!(*response, *encode_answer(&answer).unwrap());
     assert!(response.len() <= response_limit(Command::Decrypt.code()));
+    let answer = UnitDecrypted {
+        bytes: u64::MAX,
+        sequence: u64::MAX,
+        largest_picture: Some(u32::MAX),
+    };
+    let response = Response::unit_decrypted(&answer);
+    assert_eq!(*response, *encode_answer(&answer).unwrap());
+    assert!(response.len() <= response_limit(Command::DecryptUnit.code()));
 }
 
 /// Pinned: what a host sees when there is no memory to say anything else.

@@ -125,6 +125,13 @@ fn corpus(device: &mut Device, service: &mut Service, session: u64) -> Vec<(u32,
             subsamples: Blob(&[0, 0, 0, 8, 0, 0, 0, 8, 0, 0, 0, 16, 0, 0, 0, 32]),
         },
     );
+    add(
+        &mut corpus,
+        &body::IssueTicket {
+            session,
+            track_type: 3,
+        },
+    );
     corpus
 }
 
