@@ -186,6 +186,7 @@ impl OpteeSession {
         let (input, output): (&[u8], &[u8]) = match media {
             Media::None => (&[], &[]),
             Media::InPlace(data) => (data, data),
+            Media::Input(input) => (input, &[]),
             Media::Into { input, output } => (input, &output[..len]),
         };
         let to = self.find(output);
@@ -194,7 +195,7 @@ impl OpteeSession {
         }
         let from = self.input(input)?;
         let in_place = to.is_some();
-        let to = to.unwrap_or_else(|| self.own(MEDIA_AT, len));
+        let to = to.unwrap_or_else(|| self.own(MEDIA_AT, output.len()));
         Ok((from, to, in_place))
     }
 

@@ -111,6 +111,15 @@ impl TeeSession for SoftSession {
         let mut core = lock(&self.core)?;
         let answer = match media {
             Media::None => core.call(self.client, command, request, &mut NoMedia),
+            Media::Input(input) => {
+                let output = &mut [];
+                core.call(
+                    self.client,
+                    command,
+                    request,
+                    &mut Buffers { input, output },
+                )
+            }
             Media::InPlace(data) => core.call(self.client, command, request, &mut InPlace(data)),
             Media::Into { input, output } => core.call(
                 self.client,

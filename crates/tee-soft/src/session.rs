@@ -80,6 +80,7 @@ impl WorkerSession {
     fn lay_out(&mut self, media: &Media<'_>) -> Result<Option<(Place, Place)>, TeeError> {
         let (input, output_len) = match media {
             Media::None => return Ok(None),
+            Media::Input(input) => (*input, 0),
             Media::InPlace(data) => (&**data, data.len()),
             // More room than input is of no use.
             Media::Into { input, output } => (*input, output.len().min(input.len())),
@@ -194,7 +195,7 @@ impl WorkerSession {
             return Ok(());
         }
         let data = match media {
-            Media::None => return Ok(()),
+            Media::None | Media::Input(_) => return Ok(()),
             Media::InPlace(data) => data,
             Media::Into { output, .. } => output,
         };

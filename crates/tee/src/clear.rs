@@ -1,8 +1,8 @@
 //! Typed calls over a connection whose clear samples come back to the host (Medium and Low).
 
-use keybearer_wire::limits::MAX_REQUEST;
-use keybearer_wire::{Exchange, Status, body, decode_response};
+use keybearer_wire::{Exchange, Status, body};
 
+use crate::call::call;
 use crate::{CancelCall, Media, SharedMemory, TeeError, TeeSession};
 
 /// Why a typed call gave no answer.
@@ -87,12 +87,14 @@ impl ClearSession {
         request: &R,
         media: Media<'_>,
     ) -> Result<R::Answer<'_>, CallError> {
-        let bytes = request.encode(MAX_REQUEST).map_err(CallError::Request)?;
-        self.session
-            .call(R::COMMAND.code(), &bytes, &mut self.response, media)?;
-        decode_response(&self.response)
-            .map_err(|_| TeeError::BadAnswer("the response is not well formed"))?
-            .map_err(CallError::Refused)
+        let command = R::COMMAND.code();
+        call(
+            &mut *self.session,
+            &mut self.response,
+            command,
+            request,
+            media,
+        )
     }
 }
 

@@ -3,18 +3,25 @@
 //! Bytes go in and bytes come out, plus one call for media. This room knows transport failures
 //! only: what the trusted side thinks of a licence comes back in band, as a
 //! [`keybearer_wire::Status`]. Nothing here is trusted by the core, and nothing here sees a key.
+//!
+//! A connection is used as one of two types. [`ClearSession`] gives decrypted samples back;
+//! [`ProtectedSession`] hands media to a decoder in the trusted side, and has no method by which
+//! anything clear could come back. The trusted side does not rely on the difference: it refuses.
 
 #![forbid(unsafe_code)]
 
+mod call;
 mod cancel;
 mod clear;
 mod error;
 mod memory;
+mod protected;
 
 pub use cancel::CancelCall;
 pub use clear::{CallError, ClearSession};
 pub use error::TeeError;
 pub use memory::SharedMemory;
+pub use protected::{ProtectedError, ProtectedSession, Track};
 
 use std::sync::Arc;
 
@@ -60,6 +67,8 @@ impl std::fmt::Debug for dyn Tee + '_ {
 pub enum Media<'a> {
     /// No media.
     None,
+    /// Goes in, and nothing comes out: the trusted side keeps what it makes of it.
+    Input(&'a [u8]),
     /// Decrypted where it stands.
     InPlace(&'a mut [u8]),
     /// Decrypted from one buffer into another of at least its size.
@@ -78,7 +87,7 @@ impl Media<'_> {
         match self {
             Self::None => 0,
             Self::InPlace(data) => data.len(),
-            Self::Into { input, .. } => input.len(),
+            Self::Input(input) | Self::Into { input, .. } => input.len(),
         }
     }
 
