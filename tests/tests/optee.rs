@@ -36,7 +36,8 @@ fn medium_plays_every_sample_as_software_and_as_ffmpeg_does() {
     let folder = tempfile::tempdir().unwrap();
     let optee = tee(BackendChoice::Optee, &folder);
     let described = Device::connect(&*optee).unwrap().describe().unwrap();
-    assert_eq!(described.level, Level::Medium);
+    // The ceiling; what is played here is played in clear sessions, at Medium.
+    assert_eq!(described.level, Level::High);
     assert_eq!(described.isolation, Isolation::Tee);
     assert!(
         described.debug,

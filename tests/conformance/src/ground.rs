@@ -8,7 +8,9 @@ use keybearer_rules::Level;
 use keybearer_scripted_service::{Service, cenc_use, key, license};
 
 use crate::case::{Fault, Need};
-use crate::connection::{Connection, Described, KEY, License as Report, Loaded, Provisioned};
+use crate::connection::{
+    Connection, Described, Failure, KEY, License as Report, Loaded, Provisioned,
+};
 use crate::{Device, Subject};
 
 /// The seconds by which services are ahead of this machine, because a case has moved them: the one
@@ -72,9 +74,14 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// The subject's level.
-    pub(crate) fn level(&self) -> Level {
+    /// The highest level of the subject's sessions: what it is certified for.
+    pub(crate) fn ceiling(&self) -> Level {
         Level::from_code(self.described.level).unwrap_or(Level::None)
+    }
+
+    /// The level of its clear sessions, which are what cases open unless they say otherwise.
+    pub(crate) fn level(&self) -> Level {
+        self.ceiling().min(Level::Medium)
     }
 
     /// A number that rises.
@@ -93,7 +100,7 @@ impl<'a> Ground<'a> {
         });
         let root = keybearer_crypto::Secret::copied_from(&root);
         let mut service = Service::of_operator(seed, root, now());
-        service.certifies = (self.level(), self.debug());
+        service.certifies = (self.ceiling(), self.debug());
         service
     }
 
@@ -140,7 +147,7 @@ impl<'a> Ground<'a> {
             .union(Roles::PROVISIONING)
             .union(Roles::REVOCATION);
         let mut service = self.service().sibling(unique(), "silent.example", silent);
-        service.certifies = (self.level(), self.debug());
+        service.certifies = (self.ceiling(), self.debug());
         let telling = Roles::LICENSE.union(Roles::TIME);
         let clock = service.sibling(unique(), "time.example", telling);
         let device = self.fresh(&service)?;
@@ -202,20 +209,25 @@ impl Scene {
         }
     }
 
-    /// Asks for a licence and says what comes of it.
+    /// Asks for a licence and says what comes of it; a denial is unexpected.
     pub(crate) fn outcome(
         &mut self,
         made: License,
     ) -> Result<Result<Report, keybearer_wire::Status>, Fault> {
+        match self.answered(made) {
+            Ok(Loaded::License(report)) => Ok(Ok(report)),
+            Ok(denied) => Err(Fault(format!("a licence is loaded as {denied:?}"))),
+            Err(Failure::Refused(status)) => Ok(Err(status)),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Asks for a licence and loads the answer, whatever comes of it.
+    pub(crate) fn answered(&mut self, made: License) -> Result<Loaded, Failure> {
         let info = self.service.info();
         let request = self.at.request_fresh(self.session, &[KEY], &info)?;
         let answer = self.service.license(&request, made);
-        match self.at.load(self.session, &answer) {
-            Ok(Loaded::License(report)) => Ok(Ok(report)),
-            Ok(denied) => Err(Fault(format!("a licence is loaded as {denied:?}"))),
-            Err(crate::connection::Failure::Refused(status)) => Ok(Err(status)),
-            Err(other) => Err(other.into()),
-        }
+        self.at.load(self.session, &answer)
     }
 
     /// The only licence of the session.

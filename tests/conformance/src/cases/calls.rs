@@ -66,7 +66,7 @@ fn says_what_it_is(ground: &Ground<'_>) -> Verdict {
     let info = scene.service.info();
     let request = scene.at.request_fresh(scene.session, &[[7; 16]], &info)?;
     let evidence = scene.service.read(&request).request.evidence;
-    same(evidence.level.code(), said.level, "the level attested")?;
+    same(evidence.level, ground.level(), "the level attested")?;
     same(
         u16::from(evidence.isolation.code()),
         said.isolation.code(),

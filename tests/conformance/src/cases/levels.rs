@@ -1,12 +1,13 @@
 //! What a key demands of the place where it is used.
 
-use keybearer_license::KeyUse;
+use keybearer_license::{DenialReason, KeyUse};
 use keybearer_rules::{DigitalVideo, Level, MinSecurity, TrustedOutputs};
 use keybearer_scripted_service::{cenc_use, key, license};
 use keybearer_wire::Status;
 use keybearer_wire::body::{Isolation, KeyStatus, ReasonField};
 
 use crate::case::{hold, refused, same};
+use crate::connection::Loaded;
 use crate::encryption::Batch;
 use crate::ground::Ground;
 use crate::{Case, Verdict};
@@ -14,13 +15,13 @@ use crate::{Case, Verdict};
 pub(super) const CASES: &[Case] = &[
     Case {
         id: "KB-LEVEL-01",
-        promise: "A key above this trusted side's level is not kept: a licence with only such keys is refused, and beside others it is reported with the level wanted and found.",
+        promise: "A key above the session's level is not kept: a licence with only such keys is answered with the level needed, and beside others such a key is reported with the level wanted and found.",
         needs: &[],
         run: keys_above_this_level,
     },
     Case {
         id: "KB-LEVEL-02",
-        promise: "A key at this trusted side's own level is usable.",
+        promise: "A key at the session's own level is usable.",
         needs: &[],
         run: keys_at_this_level,
     },
@@ -44,7 +45,7 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// Every level above that of the subject.
+/// Every level above that of the subject's clear sessions.
 fn above(ground: &Ground<'_>) -> Vec<Level> {
     let all = [Level::Low, Level::Medium, Level::High];
     all.into_iter()
@@ -68,7 +69,11 @@ fn keys_above_this_level(ground: &Ground<'_>) -> Verdict {
         for (id, usage) in (2..).zip(demands) {
             let made = license(1, vec![key(7, usage.clone())]);
             let what = format!("a licence for level {}", level.name());
-            same(scene.outcome(made)?.err(), Some(Status::LevelTooLow), &what)?;
+            let denied = Loaded::Denied {
+                reason: DenialReason::LevelTooLow.code(),
+                level_needed: Some(level.code()),
+            };
+            same(scene.answered(made)?, denied, &what)?;
 
             let mixed = license(id, vec![key(7, usage), key(8, cenc_use())]);
             let report = scene.acquire(mixed)?;
@@ -78,7 +83,7 @@ fn keys_above_this_level(ground: &Ground<'_>) -> Verdict {
             ];
             same(report.statuses(), expected, &what)?;
             let reason = &report.keys[0].reasons.0[0];
-            let (wanted, found) = (i64::from(level.code()), i64::from(ground.described.level));
+            let (wanted, found) = (level.code().into(), ground.level().code().into());
             same(
                 (reason.wanted, reason.found),
                 (Some(wanted), Some(found)),
@@ -102,7 +107,7 @@ fn keys_at_this_level(ground: &Ground<'_>) -> Verdict {
     )?;
     same(
         report.keys[0].level,
-        ground.described.level,
+        ground.level().code(),
         "the level reported",
     )?;
     hold(

@@ -114,12 +114,12 @@ fn certified_as_answered(ground: &Ground<'_>) -> Verdict {
         let asked = service.read_provision(&request).request;
         same(
             asked.evidence.level,
-            ground.level(),
+            ground.ceiling(),
             "the level in the evidence",
         )?;
         let answer = service.certify(&request);
         let certified = Provisioned::Certified {
-            level: ground.level().code(),
+            level: ground.ceiling().code(),
             debug: ground.described.debug,
         };
         same(at.finish(anchor, &answer)?, certified, "the certificate")?;

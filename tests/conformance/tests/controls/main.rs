@@ -190,11 +190,7 @@ const CONTROLS: &[(&str, Sabotage, &str)] = &[
     ),
     ("KB-LIC-07", Accept(Status::NotSupported), "a root"),
     ("KB-LIC-08", FrozenSequence, "does not show"),
-    (
-        "KB-LEVEL-01",
-        Accept(Status::LevelTooLow),
-        "a licence for level",
-    ),
+    ("KB-LEVEL-01", SwallowDenials, "a licence for level"),
     ("KB-LEVEL-01", AllUsable, "a licence for level"),
     (
         "KB-LEVEL-02",

@@ -224,6 +224,7 @@ impl TeeSession for SabotagedSession {
 fn reborrowed<'b>(media: &'b mut Media<'_>) -> Media<'b> {
     match media {
         Media::None => Media::None,
+        Media::Input(input) => Media::Input(input),
         Media::InPlace(data) => Media::InPlace(data),
         Media::Into { input, output } => Media::Into { input, output },
     }
@@ -232,7 +233,7 @@ fn reborrowed<'b>(media: &'b mut Media<'_>) -> Media<'b> {
 /// What the call writes to.
 fn output<'b>(media: &'b mut Media<'_>) -> &'b mut [u8] {
     match media {
-        Media::None => &mut [],
+        Media::None | Media::Input(_) => &mut [],
         Media::InPlace(data) => data,
         Media::Into { output, .. } => output,
     }

@@ -43,7 +43,7 @@ fn message_again<T>(
 }
 
 /// Every structure with one encoding, by the input's first byte.
-const STRUCTURES: [(&str, Again); 31] = [
+const STRUCTURES: [(&str, Again); 38] = [
     ("describe", |b| body_again::<body::Describe>(b)),
     ("device-key", |b| body_again::<body::DeviceKey>(b)),
     ("begin-provisioning", |b| {
@@ -107,6 +107,13 @@ const STRUCTURES: [(&str, Again); 31] = [
     ("worker-answer", |b| {
         message_again(b, Answer::decode, |m| m.encode().to_vec())
     }),
+    ("issue-ticket", |b| body_again::<body::IssueTicket>(b)),
+    ("ticket", |b| body_again::<body::Ticket>(b)),
+    ("redeem-ticket", |b| body_again::<body::RedeemTicket>(b)),
+    ("channel-opened", |b| body_again::<body::ChannelOpened>(b)),
+    ("decrypt-unit", |b| body_again::<body::DecryptUnit<'_>>(b)),
+    ("unit-decrypted", |b| body_again::<body::UnitDecrypted>(b)),
+    ("close-channel", |b| body_again::<body::CloseChannel>(b)),
 ];
 
 /// **Claim**: a structure is read from its only encoding, for it is written in the same bytes again;

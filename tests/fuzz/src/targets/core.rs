@@ -30,6 +30,8 @@ const LEFT_OVER: i64 = 10 << 10;
 /// * a licence is loaded only into the session that asked for it;
 /// * what is decrypted is what the reference makes of it, under a licence of this very session that
 ///   holds the key, for samples the key is for, and never after the end of that licence;
+/// * a protected session gives clear media to a decoder that redeemed one of its tickets, each of
+///   which is good once, and to nobody else;
 /// * when a client has gone, its sessions are, and when all have, so is the memory they took.
 ///
 /// The bytes tell a story: a platform, then steps with their particulars.
@@ -42,7 +44,7 @@ pub fn run(data: &[u8]) {
 
 /// What a story is told about: the core, or something wrong in a test.
 pub(crate) trait Subject {
-    fn connect(&mut self) -> Option<ClientId>;
+    fn connect(&mut self, caller: Caller) -> Option<ClientId>;
     fn disconnect(&mut self, client: ClientId);
     fn call(
         &mut self,
@@ -69,8 +71,8 @@ pub(crate) fn real(variant: Variant, device: &Shared) -> Box<dyn Subject> {
 }
 
 impl Subject for Real {
-    fn connect(&mut self) -> Option<ClientId> {
-        self.core.connect(Caller::Host)
+    fn connect(&mut self, caller: Caller) -> Option<ClientId> {
+        self.core.connect(caller)
     }
 
     fn disconnect(&mut self, client: ClientId) {
@@ -169,6 +171,25 @@ pub(crate) fn seeds() -> Vec<Seed> {
         Seed::new(
             "restart",
             begin(0, &[open, &acquire(0, 0, 0), &[20, 1], &decrypt(0), open]),
+        ),
+        // 25 with 3: opens a protected session, acquires, then a ticket, a channel and units.
+        Seed::new(
+            "protected",
+            begin(
+                2,
+                &[
+                    &[25, 0, 0, 3, 0, 0, 0],
+                    &acquire(0, 0, 0),
+                    &[25, 0, 0, 3, 1, 0, 0, 3],
+                    &[25, 0, 0, 3, 2, 0, 0],
+                    &[25, 0, 0, 3, 3, 0, 0, 1, 0, 0, 0, 4, 1, 7, 2, 5],
+                    &[25, 0, 0, 3, 3, 0, 0, 0, 9, 0, 0, 4, 1, 7, 2, 5],
+                    &[25, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 4, 1, 7, 2, 5],
+                    &decrypt(0),
+                    &[25, 0, 0, 3, 4, 0, 0],
+                    &[25, 0, 0, 3, 5, 0],
+                ],
+            ),
         ),
         Seed::new(
             "revoked",

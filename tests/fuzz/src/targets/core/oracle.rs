@@ -1,6 +1,8 @@
 //! What must hold of every call whatever came before: a model of who owns what, kept from the bytes
 //! that really went in and came out.
 
+mod protected;
+
 use std::collections::{BTreeMap, HashSet};
 
 use keybearer_cenc::{Pattern, Scheme, Subsample};
@@ -38,6 +40,9 @@ pub(crate) struct Exchange<'a> {
 struct Held {
     owner: ClientId,
     anchor: [u8; 32],
+    protected: bool,
+    /// Tickets that may still be redeemed, oldest first.
+    tickets: Vec<[u8; 16]>,
     licenses: Vec<Grant>,
     /// A failure half way through an erasure may have closed it.
     doubtful: bool,
@@ -49,6 +54,11 @@ pub(crate) struct Oracle {
     open: BTreeMap<u64, Held>,
     /// Every handle given out since the core was started.
     issued: HashSet<u64>,
+    /// Channels: the decoder, the session and the track.
+    channels: BTreeMap<u64, (ClientId, u64, u8)>,
+    decoders: Vec<ClientId>,
+    /// The track that each ticket was issued for.
+    tracks: BTreeMap<[u8; 16], u8>,
     granted: Vec<Grant>,
     canaries: HashSet<[u8; PIECE]>,
     /// Samples decrypted as they had to be, for tests that ask whether anything was judged.
@@ -72,15 +82,23 @@ impl Oracle {
         self.granted.push(grant);
     }
 
+    /// Notes that a client is a decoder.
+    pub(crate) fn decoder(&mut self, client: ClientId) {
+        self.decoders.push(client);
+    }
+
     /// The core was started anew: nobody is connected, and handles begin anew.
     pub(crate) fn restarted(&mut self) {
         self.open.clear();
+        self.channels.clear();
+        self.decoders.clear();
         self.issued.clear();
     }
 
     /// A client has gone.
     pub(crate) fn gone(&mut self, client: ClientId) {
         self.open.retain(|_, held| held.owner != client);
+        self.channels.retain(|_, channel| channel.0 != client);
     }
 
     /// Judges a call and moves on. `identities` are the device's own secrets.
@@ -102,7 +120,8 @@ impl Oracle {
         if status != Status::Ok {
             let untouched = call.room.is_none_or(|(before, after)| before == after);
             // The media itself failed half way: what was written until then is right.
-            let half = status == Status::Platform && call.command == Command::Decrypt.code();
+            let decrypts = [Command::Decrypt.code(), Command::DecryptUnit.code()];
+            let half = status == Status::Platform && decrypts.contains(&call.command);
             claim!(untouched || half, "a refusal ({status}) touched the output");
         }
         let Some(command) = Command::from_code(call.command) else {
@@ -112,13 +131,27 @@ impl Oracle {
             );
             return Ok(());
         };
+        let decoders = matches!(
+            command,
+            Command::RedeemTicket | Command::DecryptUnit | Command::CloseChannel
+        );
+        claim!(
+            (decoders != self.decoders.contains(&call.client)) == (status == Status::NotPermitted),
+            "{command:?} by the wrong kind of caller: {status}"
+        );
         if let Some(session) = session(command, call.request) {
             self.ownership(call, session, status)?;
         }
         self.quotas(call, command, status)?;
         match command {
             Command::Decrypt if status == Status::Ok || status == Status::Platform => {
-                self.decryption(call, status)
+                let request = decode::<body::Decrypt<'_>>(call.request)?;
+                self.decryption(call, status, &request)
+            }
+            Command::DecryptUnit if status == Status::Ok || status == Status::Platform => {
+                let unit = decode::<body::DecryptUnit<'_>>(call.request)?;
+                let request = self.of_unit(call.client, &unit)?;
+                self.decryption(call, status, &request)
             }
             _ if status == Status::Ok => self.effects(call, command),
             Command::EraseIdentity => {
@@ -173,6 +206,8 @@ impl Oracle {
                 let held = Held {
                     owner: call.client,
                     anchor: request.anchor,
+                    protected: request.protected,
+                    tickets: Vec::new(),
                     licenses: Vec::new(),
                     doubtful: false,
                 };
@@ -187,6 +222,9 @@ impl Oracle {
                 self.open.retain(|_, held| held.anchor != request.anchor);
             }
             Command::LoadAnswer => self.load(call)?,
+            Command::IssueTicket | Command::RedeemTicket | Command::CloseChannel => {
+                self.handover(call, command)?;
+            }
             Command::RemoveLicense => {
                 let request = decode::<body::RemoveLicense>(call.request)?;
                 if let Some(held) = self.open.get_mut(&request.session) {
@@ -221,16 +259,24 @@ impl Oracle {
     }
 
     /// What was decrypted was allowed to be, and rightly.
-    fn decryption(&mut self, call: &Exchange<'_>, status: Status) -> Verdict {
+    fn decryption(
+        &mut self,
+        call: &Exchange<'_>,
+        status: Status,
+        request: &body::Decrypt<'_>,
+    ) -> Verdict {
         let Some((before, after)) = call.room else {
             return Ok(());
         };
         if status != Status::Ok && before == after {
             return Ok(());
         }
-        let request = decode::<body::Decrypt<'_>>(call.request)?;
         let held = self.open.get(&request.session);
         let held = held.ok_or("decrypted in a session that is closed")?;
+        claim!(
+            held.protected == (call.command == Command::DecryptUnit.code()),
+            "a protected session decrypted for a host, or a clear one for a decoder"
+        );
         let id = request.key_id[0];
         let grants = |grant: &&Grant| {
             grant.keys.contains(&id)
@@ -250,7 +296,7 @@ impl Oracle {
             request.duration_ms <= MAX_MEDIA_DURATION_MS,
             "more than two seconds"
         );
-        let clear = clear_of(&request, id, call.media)?;
+        let clear = clear_of(request, id, call.media)?;
         claim!(after.len() == before.len(), "the output grew");
         let written = if status == Status::Ok {
             clear.len()
@@ -391,6 +437,7 @@ fn session(command: Command, request: &[u8]) -> Option<u64> {
         Command::BuildTimeRequest => decode::<body::BuildTimeRequest<'_>>(request).ok()?.session,
         Command::LoadTimeAnswer => decode::<body::LoadTimeAnswer<'_>>(request).ok()?.session,
         Command::Decrypt => decode::<body::Decrypt<'_>>(request).ok()?.session,
+        Command::IssueTicket => decode::<body::IssueTicket>(request).ok()?.session,
         _ => return None,
     })
 }

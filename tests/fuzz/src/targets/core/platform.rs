@@ -148,7 +148,7 @@ pub(crate) enum Variant {
     Software,
     /// A worker on a system without a clock.
     Timeless,
-    /// A trusted application with anchors built in.
+    /// A trusted application with anchors built in and a decoder beside it.
     Trusted,
 }
 
@@ -160,7 +160,7 @@ impl Variant {
         let (level, isolation, anchors) = match self {
             Self::Software => (Level::Low, Isolation::InProcess, Anchors::Application),
             Self::Timeless => (Level::Low, Isolation::Worker, Anchors::Application),
-            Self::Trusted => (Level::Medium, Isolation::Tee, Anchors::Fixed(anchors)),
+            Self::Trusted => (Level::High, Isolation::Tee, Anchors::Fixed(anchors)),
         };
         let parts = Parts {
             rng: shared.clone(),
@@ -173,7 +173,7 @@ impl Variant {
         };
         let config = Config {
             level,
-            decoder: true,
+            decoder: self == Self::Trusted,
             isolation,
             debug: true,
             ta_version: None,

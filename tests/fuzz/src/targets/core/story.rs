@@ -2,12 +2,13 @@
 
 mod commands;
 mod device;
+mod protected;
 mod service;
 
 use std::sync::LazyLock;
 
 use arbitrary::Unstructured;
-use keybearer_core::{ClientId, NoMedia, SlotKind};
+use keybearer_core::{Caller, ClientId, NoMedia, SlotKind};
 use keybearer_crypto::Digest;
 use keybearer_license::anchor_digest;
 use keybearer_wire::limits::MAX_REQUEST;
@@ -67,6 +68,10 @@ pub(crate) struct Story<'m> {
     pub(crate) clients: Vec<ClientId>,
     /// Handles given out, and to whom; none is ever taken out.
     pub(crate) handles: Vec<(u64, ClientId)>,
+    /// Decoders, tickets and channels that there ever were.
+    decoders: Vec<ClientId>,
+    tickets: Vec<[u8; 16]>,
+    channels: Vec<(u64, ClientId)>,
     asked: Vec<Asked>,
     answers: Vec<Vec<u8>>,
     /// Milliseconds since the story began, by a clock that nobody can touch.
@@ -97,7 +102,7 @@ impl<'m> Story<'m> {
     ) -> Self {
         let device = Shared::new(device);
         let mut subject = make(variant, &device);
-        let clients = subject.connect().into_iter().collect();
+        let clients = subject.connect(Caller::Host).into_iter().collect();
         Self {
             variant,
             device,
@@ -106,6 +111,9 @@ impl<'m> Story<'m> {
             oracle: Oracle::default(),
             clients,
             handles: Vec::new(),
+            decoders: Vec::new(),
+            tickets: Vec::new(),
+            channels: Vec::new(),
             asked: Vec::new(),
             answers: Vec::new(),
             now: 0,
@@ -141,7 +149,7 @@ impl<'m> Story<'m> {
         match byte(u) % 28 {
             0 => {
                 if self.clients.len() < 8 {
-                    let client = self.subject.connect();
+                    let client = self.subject.connect(Caller::Host);
                     self.clients.extend(client);
                 }
             }
@@ -199,6 +207,7 @@ impl<'m> Story<'m> {
                 match byte(u) % 4 {
                     0 => self.typed(client, &body::EraseIdentity { anchor })?,
                     1 => self.typed(client, &body::DeviceKey { anchor })?,
+                    3 => return self.protect(u),
                     _ => self.typed(client, &body::Describe {})?,
                 };
             }
@@ -212,7 +221,8 @@ impl<'m> Story<'m> {
     fn client(&mut self, u: &mut Unstructured<'_>) -> ClientId {
         let place = usize::from(byte(u));
         if self.clients.is_empty() {
-            let client = self.subject.connect().expect("nobody else is connected");
+            let client = self.subject.connect(Caller::Host);
+            let client = client.expect("nobody else is connected");
             self.clients.push(client);
         }
         self.clients[place % self.clients.len()]
@@ -311,7 +321,7 @@ impl<'m> Story<'m> {
 
     /// Everybody leaves: nothing that anybody held is there any more.
     pub(crate) fn end(&mut self) -> Verdict {
-        let clients = self.clients.clone();
+        let clients = [&self.clients[..], &self.decoders].concat();
         for client in clients {
             self.subject.disconnect(client);
             self.oracle.gone(client);
@@ -322,7 +332,7 @@ impl<'m> Story<'m> {
         }
         let client = self
             .subject
-            .connect()
+            .connect(Caller::Host)
             .ok_or("no place for a client although all left")?;
         let handles: Vec<u64> = self.handles.iter().map(|(handle, _)| *handle).collect();
         for session in handles {

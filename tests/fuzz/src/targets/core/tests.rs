@@ -30,8 +30,8 @@ enum Flaw {
 }
 
 impl Subject for Wrong {
-    fn connect(&mut self) -> Option<ClientId> {
-        let client = self.core.connect()?;
+    fn connect(&mut self, caller: Caller) -> Option<ClientId> {
+        let client = self.core.connect(caller)?;
         self.clients.push(client);
         Some(client)
     }
@@ -189,8 +189,8 @@ fn a_core_that_lets_keys_live_on_is_found_out() {
 fn memory_that_stays_is_found_out() {
     struct Greedy(Box<dyn Subject>);
     impl Subject for Greedy {
-        fn connect(&mut self) -> Option<ClientId> {
-            self.0.connect()
+        fn connect(&mut self, caller: Caller) -> Option<ClientId> {
+            self.0.connect(caller)
         }
         fn disconnect(&mut self, client: ClientId) {
             self.0.disconnect(client);

@@ -16,6 +16,14 @@ use crate::verdict::Verdict;
 
 impl Story<'_> {
     pub(super) fn open(&mut self, u: &mut Unstructured<'_>) -> Result<bool, String> {
+        self.open_kind(u, false)
+    }
+
+    pub(super) fn open_kind(
+        &mut self,
+        u: &mut Unstructured<'_>,
+        protected: bool,
+    ) -> Result<bool, String> {
         let (client, choice) = (self.client(u), byte(u));
         // Now and then the other operator, or one operator's info under the other's anchor.
         let (anchor, operator) = match choice {
@@ -27,7 +35,7 @@ impl Story<'_> {
         let request = body::OpenSession {
             anchor: ANCHORS[anchor].0,
             service_info: Blob(&info),
-            protected: false,
+            protected,
         };
         let response = self.typed(client, &request)?;
         let Ok(Ok(opened)) = decode_response::<body::SessionOpened>(&response) else {

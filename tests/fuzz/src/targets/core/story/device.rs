@@ -1,6 +1,7 @@
 //! What happens to the device: time passes, it starts again, parts of it fail.
 
 use arbitrary::Unstructured;
+use keybearer_core::Caller;
 
 use super::{Story, byte};
 
@@ -42,7 +43,10 @@ impl Story<'_> {
         self.device.get().draws = None;
         self.subject = (self.make)(self.variant, &self.device);
         self.oracle.restarted();
-        self.clients = self.subject.connect().into_iter().collect();
+        self.clients = self.subject.connect(Caller::Host).into_iter().collect();
+        // A decoder is not without the key side that it is connected to.
+        self.decoders.clear();
+        self.channels.clear();
         // Handles live on in the hosts' hands, under clients that the new core does not know.
         if let Some(client) = self.clients.first() {
             self.handles
