@@ -235,8 +235,11 @@ pub(super) fn rights(forms: Vec<RightForm>, rule: &str) -> Result<Vec<Right>, De
             (None, None) => Terms::Unstated,
         }
     };
-    let mut rights = Vec::with_capacity(forms.len());
+    let mut rights: Vec<Right> = Vec::with_capacity(forms.len());
     for form in forms {
+        if rights.iter().any(|right| right.content == form.content_id) {
+            return Err(invalid(rule).because("each content once", &form.content_id));
+        }
         if form.tracks.len() > MAX_TRACKS {
             return Err(too_many("tracks", MAX_TRACKS, form.tracks.len()));
         }

@@ -425,6 +425,11 @@ fn lists_have_an_end() {
         issuer.read_claims(&claims(|claims| claims["contentRights"] = many.into())),
         "token.contentRights",
     );
+    let twice = json!([{ "contentId": "a", "usageRulesProfileId": "UHD" }, { "contentId": "a" }]);
+    refused(
+        issuer.read_claims(&claims(|claims| claims["contentRights"] = twice)),
+        "token.contentRights",
+    );
     for tracks in [
         json!(vec![json!({ "type": "HD" }); MAX_TRACKS + 1]),
         json!([{ "type": "HD" }, { "type": "hd" }]),

@@ -21,8 +21,8 @@ pub(super) struct Candidate<'a> {
     pub(super) suspended: bool,
     /// What the operator's service says, where it was asked.
     pub(super) asked: Option<&'a Asked>,
-    /// That token as each tenant of the contents asked for reads it: one signature to verify for
-    /// all keys.
+    /// The request's token as each tenant of the contents asked for reads it: one signature to
+    /// verify for all keys.
     read: RefCell<Vec<(String, Result<Token, Denial>)>>,
 }
 

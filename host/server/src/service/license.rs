@@ -134,7 +134,9 @@ impl Service {
     ) -> Result<Decision<License>, Fault> {
         let (request, device) = (&opened.request, &opened.device.claims);
         change.drop_ended_licenses(now)?;
-        change.drop_used_tokens(now)?;
+        if request.token.is_some() {
+            change.drop_used_tokens(now)?;
+        }
         if Self::is_revoked(change, device)? {
             return Ok(Err(Denial::new(DenialReason::DeviceRevoked)));
         }

@@ -254,7 +254,6 @@ fn a_token_that_counts_once_brings_one_licence() {
         assert_eq!(denial.reason, Some(DenialReason::TokenReplayed));
         assert_eq!(denial.server_code, Some(4006));
     }
-    // It is remembered across a restart: nothing about it is in memory alone.
     let other = setting.token_with(|claims| claims["jti"] = "2".into());
     assert_eq!(two.acquire(&[1], Ask::token(other)).unwrap(), [1]);
     // A refused request uses nothing up.
