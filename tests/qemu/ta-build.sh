@@ -24,9 +24,15 @@ fi
 # OP-TEE runs on Armv8 with the Cryptography Extensions here. Detection at run time needs a libc,
 # which a trusted application has not, so the features are fixed at build time.
 target=$TARGET_DIR/ta
+# The same bytes wherever it is built: no path of this machine stays in it, nor what follows from one.
+export RUSTC_WRAPPER=$QEMU_DIR/rustc-anywhere.sh KEYBEARER_SOURCES=$REPO
+same=()
+for folder in "$target=/target" "$REPO=/keybearer" "${CARGO_HOME:-$HOME/.cargo}=/cargo"; do
+    same+=("--remap-path-prefix=$folder")
+done
 (
     cd "$crate" || exit
-    AARCH64_LINKER=${CROSS}ld.bfd AARCH64_RUSTFLAGS="-C target-feature=+aes,+sha2,+neon" \
+    AARCH64_LINKER=${CROSS}ld.bfd AARCH64_RUSTFLAGS="-C target-feature=+aes,+sha2,+neon ${same[*]}" \
         AARCH64_TARGET_DIR=$target "$QEMU_DIR/cargo-aarch64.sh" build --release --locked --features ta "$@"
 )
 "${CROSS}objcopy" --strip-unneeded "$target/$TRIPLE/release/$name" "$target/$uuid.stripped.elf"

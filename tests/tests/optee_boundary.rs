@@ -10,114 +10,33 @@
 
 use std::env;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use keybearer_backend::{BackendChoice, BackendOptions, detect};
 use keybearer_client::AnchorDigest;
-use keybearer_tee::{CallError, Tee, TeeError};
+use keybearer_tee::{CallError, TeeError};
 use keybearer_tests::bare::Bare;
-use keybearer_tests::post;
-use keybearer_tests::samples::{self, Sample};
-use keybearer_tests::service::Service;
+use keybearer_tests::guest::{Setting, noise, optee, timed};
+use keybearer_tests::{post, samples};
 use keybearer_wire::Status;
 use keybearer_wire::limits::{MAX_SESSIONS, OPTEE_MAX_MEDIA};
 
 /// Tells a run of this program that it is a client about to be killed: `URL ANCHOR`.
 const VICTIM: &str = "KEYBEARER_VICTIM";
 
-/// Sessions are counted over all clients, so these tests take turns.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn optee() -> Arc<dyn Tee> {
-    // A TEE keeps its own state; the folder is for other backends.
-    let options = BackendOptions::new("/nowhere");
-    detect(BackendChoice::Optee, &options).unwrap().0
-}
-
-/// The operator's service, and a device of it.
-struct Setting {
-    service: Service,
-    samples: Vec<Sample>,
-    tee: Arc<dyn Tee>,
-    folder: tempfile::TempDir,
-    _turn: MutexGuard<'static, ()>,
-}
-
-impl Setting {
-    fn new() -> Self {
-        let turn = turn();
-        let folder = tempfile::tempdir().unwrap();
-        let samples = samples::standard();
-        let keys = PathBuf::from(env::var_os("KEYBEARER_OPERATOR").unwrap());
-        let service = Service::with_keys(&keys, &folder.path().join("store.redb"), &samples);
-        let tee = optee();
-        let (done, provisioning) = timed(|| service.provisioned(Arc::clone(&tee)));
-        done.unwrap();
-        println!("figure: provisioning with both exchanges: {provisioning:?}");
-        Self {
-            service,
-            samples,
-            tee,
-            folder,
-            _turn: turn,
-        }
-    }
-
-    /// A fresh challenge, good for one licence.
-    fn info(&self) -> Vec<u8> {
-        post::service_info(&self.service.server().url()).unwrap()
-    }
-
-    fn open(&self) -> Result<Bare, CallError> {
-        Bare::open(&*self.tee, self.service.anchor(), &self.info())
-    }
-
-    /// The sample whose key [`Bare::decrypt`] uses.
-    fn sample(&self) -> &Sample {
-        let wanted = |sample: &&Sample| sample.file == "cenc-video.mp4";
-        self.samples.iter().find(wanted).unwrap()
-    }
-
-    /// A session that holds that key.
-    fn licensed(&self, mut opened: Bare) -> Bare {
-        let url = self.service.server().url();
-        opened.acquire(&url, self.sample().tracks[0].kid).unwrap();
-        opened
-    }
-
-    /// What the software core makes of `data` under that key.
-    fn in_software(&self, data: &[u8]) -> Vec<u8> {
-        let options = BackendOptions::new(self.folder.path().join("device"));
-        let tee = detect(BackendChoice::InProcess, &options).unwrap().0;
-        self.service.provisioned(Arc::clone(&tee)).unwrap();
-        let url = self.service.server().url();
-        let mut session = Bare::open(&*tee, self.service.anchor(), &self.info()).unwrap();
-        session.acquire(&url, self.sample().tracks[0].kid).unwrap();
-        let mut data = data.to_vec();
-        session.decrypt(self.sample(), &mut data).unwrap();
-        data
-    }
-
-    /// All sessions of the trusted application can be had at once, and no more.
-    fn assert_all_sessions_free(&self) {
-        let info = self.info();
-        let open = || Bare::open(&*self.tee, self.service.anchor(), &info);
-        let held: Vec<Bare> = (0..MAX_SESSIONS)
-            .map(|number| match open() {
-                Ok(session) => session,
-                Err(error) => panic!("session {number}: {error}"),
-            })
-            .collect();
-        assert_refused(open(), Status::TooManySessions);
-        drop(held);
-    }
+/// All sessions of the trusted application can be had at once, and no more.
+fn assert_all_sessions_free(setting: &Setting) {
+    let info = setting.info();
+    let open = || Bare::open(&*setting.tee, setting.service.anchor(), &info);
+    let held: Vec<Bare> = (0..MAX_SESSIONS)
+        .map(|number| match open() {
+            Ok(session) => session,
+            Err(error) => panic!("session {number}: {error}"),
+        })
+        .collect();
+    assert_refused(open(), Status::TooManySessions);
+    drop(held);
 }
 
 fn assert_refused<T>(result: Result<T, CallError>, expected: Status) {
@@ -126,24 +45,6 @@ fn assert_refused<T>(result: Result<T, CallError>, expected: Status) {
         Err(other) => panic!("expected {}, found: {other}", expected.name()),
         Ok(_) => panic!("expected {}, found an answer", expected.name()),
     }
-}
-
-/// Bytes that look like nothing: an xorshift sequence, the same each time.
-fn noise(len: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[3]
-    };
-    (0..len).map(|_| next()).collect()
-}
-
-fn timed<T>(what: impl FnOnce() -> T) -> (T, Duration) {
-    let begin = Instant::now();
-    let result = what();
-    (result, begin.elapsed())
 }
 
 #[test]
@@ -158,7 +59,7 @@ fn three_hundred_sessions_in_turn_leave_it_serving() {
             _ => drop(open()),
         }
     }
-    setting.assert_all_sessions_free();
+    assert_all_sessions_free(&setting);
 }
 
 #[test]
@@ -196,7 +97,7 @@ fn clients_killed_while_they_decrypt_leave_nothing_behind() {
         let status = victim.wait().unwrap();
         assert!(!status.success(), "it was to be killed, not to end");
     }
-    setting.assert_all_sessions_free();
+    assert_all_sessions_free(&setting);
     let mut session = setting.licensed(setting.open().unwrap());
     assert_eq!(
         session.decrypt(setting.sample(), &mut [0; 100]).unwrap(),

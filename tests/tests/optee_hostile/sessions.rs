@@ -1,0 +1,43 @@
+//! What a thousand clients leave behind: nothing.
+
+use std::process::Command;
+
+use keybearer_tests::bare::Bare;
+use keybearer_tests::guest::Setting;
+use keybearer_wire::limits::MAX_SESSIONS;
+
+#[test]
+fn a_thousand_sessions_in_turn_leave_it_as_it_was() {
+    let setting = Setting::new();
+    let info = setting.info();
+    let open = || Bare::open(&*setting.tee, setting.service.anchor(), &info).unwrap();
+    let before = heap_of_optee();
+    for number in 0..1000 {
+        match number % 50 {
+            49 => drop(setting.licensed(setting.open().unwrap())),
+            25.. => open().close().unwrap(),
+            _ => drop(open()),
+        }
+    }
+    let after = heap_of_optee();
+    println!("figure: heap of OP-TEE in bytes: {before} before, {after} after");
+    assert_eq!(after, before, "a thousand sessions have left something");
+    // And in the trusted application, whose own heap nobody outside can ask for: as much fits as ever.
+    let held: Vec<Bare> = (0..MAX_SESSIONS).map(|_| open()).collect();
+    drop(held);
+    setting.assert_serving();
+}
+
+/// Bytes that OP-TEE itself has allocated, for sessions and shared memory of all clients.
+fn heap_of_optee() -> usize {
+    let told = Command::new("xtest").args(["--stats", "--alloc"]).output();
+    let told = String::from_utf8(told.unwrap().stdout).unwrap();
+    let mut lines = told.lines().skip_while(|line| {
+        let pool = line.strip_prefix("Pool:");
+        pool.is_none_or(|name| name.trim() != "Heap")
+    });
+    let allocated = lines
+        .nth(1)
+        .and_then(|line| line.strip_prefix("Bytes allocated:"));
+    allocated.expect("OP-TEE tells it").trim().parse().unwrap()
+}
