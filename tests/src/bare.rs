@@ -26,11 +26,32 @@ impl Bare {
     /// # Errors
     /// Those of the trusted side.
     pub fn open(tee: &dyn Tee, anchor: AnchorDigest, info: &[u8]) -> Result<Self, CallError> {
+        Self::open_as(tee, anchor, info, false)
+    }
+
+    /// As [`Self::open`], for media that only a decoder gets.
+    ///
+    /// # Errors
+    /// Those of the trusted side.
+    pub fn open_protected(
+        tee: &dyn Tee,
+        anchor: AnchorDigest,
+        info: &[u8],
+    ) -> Result<Self, CallError> {
+        Self::open_as(tee, anchor, info, true)
+    }
+
+    fn open_as(
+        tee: &dyn Tee,
+        anchor: AnchorDigest,
+        info: &[u8],
+        protected: bool,
+    ) -> Result<Self, CallError> {
         let mut connection = ClearSession::new(tee.connect()?);
         let request = body::OpenSession {
             anchor: anchor.0,
             service_info: Blob(info),
-            protected: false,
+            protected,
         };
         let session = connection.exchange(&request)?.session;
         Ok(Self {

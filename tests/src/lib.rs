@@ -4,8 +4,12 @@
 #![deny(unsafe_code)]
 
 pub mod bare;
+pub mod clips;
+#[path = "../interop/src/encrypt.rs"]
+pub mod encrypt;
 #[cfg(feature = "optee")]
 pub mod guest;
+pub mod high;
 pub mod payloads;
 pub mod post;
 pub mod proxy;

@@ -112,11 +112,23 @@ impl Service {
     /// # Errors
     /// Those of the device.
     pub fn factory_token(&self, tee: &dyn Tee) -> Result<ProvisionToken, ClientError> {
+        self.factory_token_for(tee, Level::Medium)
+    }
+
+    /// A factory token that names the key of the device behind `tee`, good for `level`.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn factory_token_for(
+        &self,
+        tee: &dyn Tee,
+        level: Level,
+    ) -> Result<ProvisionToken, ClientError> {
         let key = Device::connect(tee)?.device_key(&self.anchor())?;
         let wanted = FactoryToken {
             tenant: "default".into(),
             key_digest: Digest(key.digest),
-            level: Level::Medium,
+            level,
             model: Some(HardwareModel::new(MODEL).expect("the name is printable")),
             valid_seconds: TOKEN_SECONDS,
         };

@@ -1,5 +1,4 @@
-//! The nine functions of libteec, and the copying function of the internal API that the trusted
-//! application's glue is written against.
+//! The nine functions of libteec, and what the trusted applications' glue needs of the internal API.
 //!
 //! As libteec's header has it, the structures belong to the client and libteec writes its own part
 //! of them: here a number each, under which this side keeps everything that it relies on.
@@ -11,14 +10,22 @@ use std::ptr;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use keybearer_core::Caller;
 use keybearer_ta_entry::params::CommandSlots;
 use optee_teec_sys as raw;
-use optee_utee::{FromRawParameters, raw as internal};
+use optee_utee::{FromRawParameters, raw as utee};
 
 use crate::board::{Board, Call, Handle};
 
+mod internal;
+mod moved;
+
+pub(crate) use moved::Moved;
+
 /// UUID of the key TA, as its signed header carries it.
 const KEY_TA: &str = include_str!("../../../ta/keybearer/uuid.txt").trim_ascii();
+/// UUID of the decoder.
+const DECODER_TA: &str = include_str!("../../../ta/decoder/uuid.txt").trim_ascii();
 
 /// What the numbers in the client's structures mean.
 struct Registry {
@@ -101,8 +108,8 @@ extern "C" fn TEEC_FinalizeContext(context: *mut raw::TEEC_Context) {
     }
 }
 
-/// Opens a session of the key TA: no other application is installed, and public login without
-/// parameters is the only way in.
+/// Opens a session of the key TA or of the decoder: no other application is installed, and public
+/// login without parameters is the only way in.
 #[unsafe(no_mangle)]
 extern "C" fn TEEC_OpenSession(
     context: *mut raw::TEEC_Context,
@@ -123,11 +130,19 @@ extern "C" fn TEEC_OpenSession(
         if login != raw::TEEC_LOGIN_PUBLIC || !login_data.is_null() || !operation.is_null() {
             return Err(raw::TEEC_ERROR_BAD_PARAMETERS);
         }
-        if text_of(uuid) != KEY_TA {
-            return Err(raw::TEEC_ERROR_ITEM_NOT_FOUND);
-        }
+        let id = (
+            uuid.timeLow,
+            uuid.timeMid,
+            uuid.timeHiAndVersion,
+            uuid.clockSeqAndNode,
+        );
+        let open: fn(&Board) -> Result<u32, u32> = match text_of(id).as_str() {
+            KEY_TA => |board| board.open_session(Caller::Host),
+            DECODER_TA => Board::open_decoder,
+            _ => return Err(raw::TEEC_ERROR_ITEM_NOT_FOUND),
+        };
         board.refusal(Call::OpenSession)?;
-        session.imp.session_id = board.open_session()?;
+        session.imp.session_id = open(&board)?;
         session.imp.ctx = context;
         board.opened(Handle::Session);
         Ok(())
@@ -322,7 +337,7 @@ unsafe fn tell_origin(origin: *mut u32, value: u32) {
     }
 }
 
-type Params = [internal::TEE_Param; 4];
+type Params = [utee::TEE_Param; 4];
 
 /// The parameters as the TEE hands them to an application: libteec's kinds of memory are one kind
 /// there, and a range of a shared memory is a pointer and a size.
@@ -331,8 +346,8 @@ type Params = [internal::TEE_Param; 4];
 /// What the operation points to is the client's and lives for the call.
 unsafe fn mapped(operation: &raw::TEEC_Operation) -> Result<(u32, Params), u32> {
     let mut types = 0;
-    let mut params = [internal::TEE_Param {
-        value: internal::Value { a: 0, b: 0 },
+    let mut params = [utee::TEE_Param {
+        value: utee::Value { a: 0, b: 0 },
     }; 4];
     for (at, (given, param)) in operation.params.iter().zip(&mut params).enumerate() {
         let kind = operation.paramTypes >> (4 * at) & 0xf;
@@ -342,8 +357,8 @@ unsafe fn mapped(operation: &raw::TEEC_Operation) -> Result<(u32, Params), u32> 
                 raw::TEEC_NONE => (kind, *param),
                 1..=3 => {
                     let raw::TEEC_Value { a, b } = given.value;
-                    let value = internal::Value { a, b };
-                    (kind, internal::TEE_Param { value })
+                    let value = utee::Value { a, b };
+                    (kind, utee::TEE_Param { value })
                 }
                 raw::TEEC_MEMREF_TEMP_INPUT..=raw::TEEC_MEMREF_TEMP_INOUT => {
                     let raw::TEEC_TempMemoryReference { buffer, size } = given.tmpref;
@@ -359,17 +374,17 @@ unsafe fn mapped(operation: &raw::TEEC_Operation) -> Result<(u32, Params), u32> 
     Ok((types, params))
 }
 
-fn memref(buffer: *mut u8, size: usize) -> internal::TEE_Param {
+fn memref(buffer: *mut u8, size: usize) -> utee::TEE_Param {
     let buffer = buffer.cast();
-    let memref = internal::Memref { buffer, size };
-    internal::TEE_Param { memref }
+    let memref = utee::Memref { buffer, size };
+    utee::TEE_Param { memref }
 }
 
 /// A range of a shared memory, or the whole of it.
 ///
 /// # Safety
 /// `given` holds a registered memory reference whose parent is null or a structure of the client's.
-unsafe fn part(kind: u32, given: &raw::TEEC_Parameter) -> Result<(u32, internal::TEE_Param), u32> {
+unsafe fn part(kind: u32, given: &raw::TEEC_Parameter) -> Result<(u32, utee::TEE_Param), u32> {
     // SAFETY: by this function's contract.
     let (reference, parent) = unsafe { (given.memref, given.memref.parent.as_ref()) };
     let parent = parent.ok_or(raw::TEEC_ERROR_BAD_PARAMETERS)?;
@@ -422,24 +437,15 @@ unsafe fn tell_sizes(
     }
 }
 
-/// A UUID as people write it.
-fn text_of(uuid: &raw::TEEC_UUID) -> String {
-    let node = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let (clock, node) = (
-        node(&uuid.clockSeqAndNode[..2]),
-        node(&uuid.clockSeqAndNode[2..]),
-    );
+/// A UUID as people write it, of the four parts that both interfaces have.
+fn text_of((low, mid, high, tail): (u32, u16, u16, [u8; 8])) -> String {
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let (clock, node) = tail.split_at(2);
     format!(
-        "{:08x}-{:04x}-{:04x}-{clock}-{node}",
-        uuid.timeLow, uuid.timeMid, uuid.timeHiAndVersion
+        "{low:08x}-{mid:04x}-{high:04x}-{}-{}",
+        hex(clock),
+        hex(node)
     )
-}
-
-/// The only way in which the application's glue reaches memory that it shares with a client.
-#[unsafe(no_mangle)]
-extern "C" fn TEE_MemMove(to: *mut c_void, from: *const c_void, len: usize) {
-    // SAFETY: the glue proved both ranges, one its own and one of a slot; they may overlap.
-    unsafe { ptr::copy(from.cast::<u8>(), to.cast::<u8>(), len) };
 }
 
 #[cfg(test)]

@@ -49,9 +49,9 @@ impl Application {
         Some(Self { core })
     }
 
-    /// Opens a session; `None` when all are in use.
-    pub(crate) fn open(&mut self) -> Option<ClientId> {
-        self.core.connect(Caller::Host)
+    /// Opens a session for `caller`, whom the TEE vouches for; `None` when all are in use.
+    pub(crate) fn open(&mut self, caller: Caller) -> Option<ClientId> {
+        self.core.connect(caller)
     }
 
     pub(crate) fn close(&mut self, client: ClientId) {

@@ -9,11 +9,12 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use keybearer_core::ClientId;
+use keybearer_core::{Caller, ClientId};
 use keybearer_ta_entry::params::{CommandSlots, SharedInput};
 use optee_teec_sys as raw;
 
 use crate::application::{Answer, Application};
+use crate::decoder::Instance;
 use crate::platform::Machine;
 use crate::protected::ProtectedBuffers;
 
@@ -48,16 +49,28 @@ impl Handle {
     }
 }
 
+/// Instances of the decoder at once, as its heap and the memory of OP-TEE's usual image allow.
+const DECODERS: usize = 1;
+
+/// A session of the TEE.
+enum Session {
+    /// With the key TA; `None`: the instance that served it has died.
+    Key(Option<ClientId>),
+    /// With an instance of the decoder of its own.
+    Decoder(Arc<Instance>),
+}
+
 /// Answers commands in the trusted application's place: command, request, media.
 type Script = Box<dyn FnMut(u32, &[u8], &[u8]) -> Answer + Send>;
 
-/// What is behind the board's lock: one call at a time, as in a single-instance application.
+/// What is behind the board's lock: one call at a time, as in a single-instance application. A call of
+/// the decoder runs outside of it and takes it when it calls the key TA.
 struct State {
     machine: Machine,
     application: Option<Application>,
-    /// Sessions of the TEE; `None`: its instance of the application has died.
-    sessions: BTreeMap<u32, Option<ClientId>>,
+    sessions: BTreeMap<u32, Session>,
     next_session: u32,
+    decoders: usize,
     refusals: BTreeMap<Call, u32>,
     script: Option<Script>,
     open: Vec<Handle>,
@@ -105,6 +118,7 @@ impl Board {
             application: None,
             sessions: BTreeMap::new(),
             next_session: 1,
+            decoders: DECODERS,
             refusals: BTreeMap::new(),
             script: None,
             open: Vec::new(),
@@ -142,14 +156,27 @@ impl Board {
         self.state().script = None;
     }
 
-    /// The trusted application dies, as by a panic: its sessions are of no more use, what it had in
-    /// memory is gone, and the next session starts another instance over the same storage.
+    /// The key TA dies, as by a panic: its sessions are of no more use, what it had in memory is
+    /// gone, and the next session starts another instance over the same storage.
     pub fn kill(&self) {
         self.state().die();
     }
 
-    /// Power off and on: as [`Self::kill`], and the clock starts anew.
+    /// Every instance of the decoder dies, and nobody else.
+    pub fn kill_decoders(&self) {
+        for instance in self.instances() {
+            instance.die(self);
+        }
+    }
+
+    /// So many instances of the decoder find memory from now on; at first it is one.
+    pub fn decoders(&self, at_once: usize) {
+        self.state().decoders = at_once;
+    }
+
+    /// Power off and on: both applications die, and the clock starts anew.
     pub fn reboot(&self) {
+        self.kill_decoders();
         let mut state = self.state();
         state.die();
         state.machine.reboot();
@@ -246,8 +273,8 @@ impl Board {
         self.state().memories.push(size);
     }
 
-    /// Opens a session of the application, starting it where it does not run.
-    pub(crate) fn open_session(&self) -> Result<u32, u32> {
+    /// Opens a session of the key TA for `caller`, starting it where it does not run.
+    pub(crate) fn open_session(&self, caller: Caller) -> Result<u32, u32> {
         let mut state = self.state();
         let State {
             application,
@@ -258,22 +285,41 @@ impl Board {
             *application = Application::start(machine);
         }
         let application = application.as_mut().ok_or(raw::TEEC_ERROR_OUT_OF_MEMORY)?;
-        let client = application.open().ok_or(raw::TEEC_ERROR_BUSY)?;
-        let number = state.next_session;
-        state.next_session += 1;
-        state.sessions.insert(number, Some(client));
-        Ok(number)
+        let client = application.open(caller).ok_or(raw::TEEC_ERROR_BUSY)?;
+        Ok(state.remember(Session::Key(Some(client))))
+    }
+
+    /// Opens a session of the decoder, which gets an instance of its own if there is memory for one.
+    pub(crate) fn open_decoder(&self) -> Result<u32, u32> {
+        let mut state = self.state();
+        let sessions = state.sessions.values();
+        let living = sessions.filter(|session| match session {
+            Session::Decoder(instance) => instance.lives(),
+            Session::Key(_) => false,
+        });
+        if living.count() >= state.decoders {
+            return Err(raw::TEEC_ERROR_OUT_OF_MEMORY);
+        }
+        Ok(state.remember(Session::Decoder(Arc::new(Instance::new()))))
     }
 
     pub(crate) fn close_session(&self, number: u32) {
         let mut state = self.state();
-        let client = state.sessions.remove(&number).flatten();
-        if let (Some(client), Some(application)) = (client, &mut state.application) {
-            application.close(client);
+        match state.sessions.remove(&number) {
+            Some(Session::Key(Some(client))) => {
+                if let Some(application) = &mut state.application {
+                    application.close(client);
+                }
+            }
+            Some(Session::Decoder(instance)) => {
+                drop(state); // its last words go to the key TA
+                instance.close(self);
+            }
+            _ => {}
         }
     }
 
-    /// Runs a command of a session.
+    /// Runs a command that the host sends to a session.
     pub(crate) fn invoke(
         &self,
         number: u32,
@@ -282,10 +328,33 @@ impl Board {
     ) -> Outcome {
         let mut state = self.state();
         state.commands.push(command);
+        if let Some(Session::Decoder(instance)) = state.sessions.get(&number)
+            && state.script.is_none()
+        {
+            let instance = Arc::clone(instance);
+            drop(state);
+            return match slots {
+                Ok(mut slots) => instance.invoke(self, command, &mut slots).into(),
+                Err(code) => code.into(),
+            };
+        }
+        drop(state);
+        self.serve(number, command, slots)
+    }
+
+    /// Runs a command of the key TA, or lets the script answer it.
+    pub(crate) fn serve(
+        &self,
+        number: u32,
+        command: u32,
+        slots: Result<CommandSlots<'_>, u32>,
+    ) -> Outcome {
+        let mut state = self.state();
         let client = match state.sessions.get(&number) {
             None => return raw::TEEC_ERROR_BAD_PARAMETERS.into(),
-            Some(None) => return raw::TEEC_ERROR_TARGET_DEAD.into(),
-            Some(Some(client)) => *client,
+            Some(Session::Key(None)) => return raw::TEEC_ERROR_TARGET_DEAD.into(),
+            Some(Session::Key(Some(client))) => Some(*client),
+            Some(Session::Decoder(_)) => None,
         };
         let mut slots = match slots {
             Ok(slots) => slots,
@@ -297,24 +366,45 @@ impl Board {
             ..
         } = &mut *state;
         // A panic ends the application and must not cross the C interface.
-        let served = catch_unwind(AssertUnwindSafe(|| match (script, application) {
-            (Some(script), _) => Some(scripted(script, command, &mut slots)),
-            (None, Some(application)) => Some(application.invoke(client, command, &mut slots)),
-            (None, None) => None,
+        let served = catch_unwind(AssertUnwindSafe(|| match (script, application, client) {
+            (Some(script), ..) => Some(scripted(script, command, &mut slots)),
+            (None, Some(application), Some(client)) => {
+                Some(application.invoke(client, command, &mut slots))
+            }
+            _ => None,
         }));
         served.ok().flatten().unwrap_or_else(|| {
             state.die();
             raw::TEEC_ERROR_TARGET_DEAD.into()
         })
     }
+
+    fn instances(&self) -> Vec<Arc<Instance>> {
+        let state = self.state();
+        let sessions = state.sessions.values();
+        let instances = sessions.filter_map(|session| match session {
+            Session::Decoder(instance) => Some(Arc::clone(instance)),
+            Session::Key(_) => None,
+        });
+        instances.collect()
+    }
 }
 
 impl State {
+    fn remember(&mut self, session: Session) -> u32 {
+        let number = self.next_session;
+        self.next_session += 1;
+        self.sessions.insert(number, session);
+        number
+    }
+
     fn die(&mut self) {
         self.application = None;
-        self.sessions
-            .values_mut()
-            .for_each(|session| *session = None);
+        for session in self.sessions.values_mut() {
+            if let Session::Key(client) = session {
+                *client = None;
+            }
+        }
     }
 }
 

@@ -3,10 +3,11 @@
 //!
 //! What is simulated is the kernel and OP-TEE itself: contexts, sessions, shared memory, and how a
 //! client's parameters become those of a trusted application. What runs on them is real: the
-//! parameter discipline and the order of a command are the key TA's own code
-//! ([`keybearer_ta_entry::params`], [`keybearer_ta_entry::serve`]), compiled from its own workspace, over the
-//! same core. Only the platform under the core is another: storage in memory, the clock and the
-//! random numbers of this machine. It says so: level None, and the debug mark in every request.
+//! parameter discipline and the order of a command are the trusted applications' own code
+//! ([`keybearer_ta_entry`]), compiled from its own workspace, over the same core and the same decoder
+//! ([`keybearer_ta_decoder`]), which calls the key TA as it does in a TEE. Only the platform under the
+//! core is another: storage in memory, the clock and the random numbers of this machine; and the
+//! decoder's output gives digests. It says so: level None, and the debug mark in every request.
 //!
 //! A [`Board`] is one simulated device. The C interface cannot name one, so a board is plugged in
 //! for a thread while a connection is made; the connection keeps it. Where none is plugged in there
@@ -24,6 +25,7 @@
 mod abi;
 mod application;
 mod board;
+mod decoder;
 mod platform;
 mod protected;
 

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on must stop
 
+use super::internal::TEE_MemMove;
 use super::*;
 use crate::Answer;
 use keybearer_wire::body::{Describe, Empty};
