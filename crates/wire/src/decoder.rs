@@ -12,6 +12,9 @@ use crate::table::commands;
 
 /// The largest response of the decoder in bytes.
 pub const MAX_DECODER_RESPONSE: usize = 2 * 1024;
+/// The largest access unit in bytes. Samples that are not compressed at all take 384 bytes a
+/// macroblock, so that no sensible unit of the pictures that fit the decoder's memory is as large.
+pub const MAX_UNIT: usize = 256 * 1024;
 
 commands! {
     "A command of the decoder of a High session.";

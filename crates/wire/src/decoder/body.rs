@@ -9,9 +9,10 @@ use crate::limits::SAMPLE_RECORD;
 /// Bytes of a decoder configuration record at most: an `avcC` with more parameter sets than a stream
 /// has use for (ISO/IEC 14496-15 section 5.3.3.1).
 pub const MAX_CONFIGURATION: usize = 16 * 1024;
-/// Pictures that one command may present at most. A unit lets one more picture out than wait for
-/// their turn at the same time, of which H.264 has at most 16 (ITU-T H.264 section A.3.1, MaxDpbFrames).
-pub const MAX_PRESENTED: usize = 17;
+/// Pictures that one answer may tell of at most. At most 16 wait for their turn (ITU-T H.264 section
+/// A.3.1, MaxDpbFrames), a unit brings one more, and what a rejected unit still let out is told with
+/// the next one that is accepted.
+pub const MAX_PRESENTED: usize = 34;
 
 body! {
     /// Binds the decoder; what it was bound to before is given up.
@@ -34,12 +35,10 @@ body! {
 body! {
     /// The configuration is taken. The record is the host's own, so that these tell it nothing new.
     Configured {
-        /// Width of the picture in pixels, as displayed.
-        0 => width: u32,
+        /// Width of the picture in pixels, as displayed; absent: all parameter sets come in band.
+        0 => width: Option<u32>,
         /// Height of the picture in pixels, as displayed.
-        1 => height: u32,
-        /// Bytes of the largest access unit that this decoder takes; a longer one is rejected.
-        2 => largest_unit: u32,
+        1 => height: Option<u32>,
     }
 }
 

@@ -8,7 +8,8 @@ use crate::limits::MAX_REQUEST;
 golden! {
     "Attach" => Attach: Attach { ticket: [0x7e; 16] };
     "Configure" => Configure<'_>: Configure { codec: *b"avc1", record: Blob(b"\x01\x42\xc0\x1e") };
-    "Configured" => Configured: Configured { width: 176, height: 144, largest_unit: 65_536 };
+    "Configured" => Configured: Configured { width: Some(176), height: Some(144) };
+    "ConfiguredInBand" => Configured: Configured { width: None, height: None };
     "Decode" => Decode<'_>: Decode {
         time: 90_000, duration_ms: 40,
         protection: Some(Protection {
