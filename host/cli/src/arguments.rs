@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::terminal::{STYLES, Terminal};
-use crate::{decrypt, demo, exit, explain, inspect, play, provision, serve};
+use crate::{decrypt, demo, exit, explain, inspect, play, provision, rules, serve};
 
 /// Content keys, carried from a licence server to where they may be used.
 #[derive(Debug, Parser)]
@@ -52,4 +52,5 @@ pub(crate) enum Command {
     Decrypt(decrypt::Decrypt),
     Inspect(inspect::Inspect),
     Explain(explain::Explain),
+    Rules(rules::RulesCommand),
 }

@@ -1,5 +1,6 @@
 //! `keybearer explain`: the words and numbers that this project's parts say, in plain English.
 
+mod preflight;
 mod topics;
 
 use clap::Args;
@@ -7,6 +8,7 @@ use comfy_table::{Cell, CellAlignment};
 
 use crate::failure::Failure;
 use crate::terminal::{Terminal, bold, dim, rows, table, wrapped};
+use preflight::Preflight;
 use topics::{GROUPS, Topic, all};
 
 const EXAMPLES: &str = "\
@@ -16,6 +18,8 @@ Examples:
   keybearer explain 128              a number: every part that says it
   keybearer explain denial 9         of one part only
   keybearer explain exit             a whole part
+  keybearer explain --policy UHD --outputs hdmi:2.2,analog
+                                     what UHD allows with these outputs
 
 The parts: key-status, reason, status, denial, service-code, level, exit.";
 
@@ -24,11 +28,17 @@ The parts: key-status, reason, status, denial, service-code, level, exit.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Explain {
     /// A word, a number, a part, or a part and a word or number
+    #[arg(conflicts_with = "policy")]
     topic: Vec<String>,
+    #[command(flatten)]
+    preflight: Preflight,
 }
 
 impl Explain {
     pub(crate) fn run(self, terminal: Terminal) -> Result<(), Failure> {
+        if self.preflight.is_wanted() {
+            return self.preflight.run(terminal);
+        }
         let found = find(&self.topic)?;
         if terminal.json {
             return terminal.print_json(&found);

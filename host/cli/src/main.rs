@@ -20,6 +20,7 @@ mod inspect;
 mod interrupt;
 mod play;
 mod provision;
+mod rules;
 mod samples;
 mod serve;
 mod sizes;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Command::Decrypt(decrypt) => decrypt.run(terminal),
         Command::Inspect(inspect) => inspect.run(terminal),
         Command::Explain(explain) => explain.run(terminal),
+        Command::Rules(rules) => rules.run(terminal),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

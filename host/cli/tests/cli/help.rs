@@ -2,7 +2,7 @@ use crate::run::keybearer;
 
 #[test]
 fn every_help_has_an_example() {
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 10] = [
         &["demo"],
         &["serve"],
         &["serve", "init"],
@@ -12,6 +12,7 @@ fn every_help_has_an_example() {
         &["decrypt"],
         &["inspect"],
         &["explain"],
+        &["rules"],
     ];
     for command in commands {
         let ran = keybearer(command.iter().chain(&["--help"])).exits(0);
@@ -41,6 +42,7 @@ fn the_top_help_lists_commands_and_exit_codes() {
         "decrypt",
         "inspect",
         "explain",
+        "rules",
         "Exit codes:",
     ] {
         assert!(ran.out.contains(word), "{word}");

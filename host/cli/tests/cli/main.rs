@@ -17,6 +17,7 @@ mod machines;
 mod outputs;
 mod play;
 mod readme;
+mod rules;
 mod run;
 mod served;
 mod terminals;
