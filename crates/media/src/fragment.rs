@@ -10,7 +10,8 @@ use crate::memory::MediaData;
 use crate::{FourCc, MediaError, Presentation, Pssh, TrackFragment};
 
 /// One fragment: `moof`, `mdat` and what lies between them, with its sample tables. Or a piece of a
-/// progressive file, which is some bytes of its `mdat` with the tables of the samples in them.
+/// progressive file or of a large fragment, which is some bytes of its `mdat` with the tables of the
+/// samples in them.
 #[derive(Debug, Default)]
 pub struct Fragment {
     pub(crate) moof: Vec<u8>,
@@ -21,7 +22,8 @@ pub struct Fragment {
     /// Payload of `mdat` in `media`.
     pub(crate) payload: Range<usize>,
     pub(crate) offset: u64,
-    tables: Tables,
+    pub(crate) tables: Tables,
+    continued: bool,
 }
 
 /// What a `moof` says.
@@ -43,6 +45,13 @@ impl Fragment {
     #[must_use]
     pub fn size(&self) -> usize {
         self.moof.len().saturating_add(self.media_size)
+    }
+
+    /// Whether this is a piece of a fragment of which others came before (see
+    /// [`MediaReader::in_pieces`](crate::MediaReader::in_pieces)).
+    #[must_use]
+    pub fn is_continued(&self) -> bool {
+        self.continued
     }
 
     /// `sequence_number`; 0 for a piece of a progressive file.
@@ -75,6 +84,11 @@ impl Fragment {
         (&self.tables.tracks, self.media.bytes_mut())
     }
 
+    /// Becomes a fragment of which nothing is there yet.
+    pub(crate) fn start(&mut self, offset: u64) {
+        self.set_piece(offset, Vec::new());
+    }
+
     /// Becomes a piece of a progressive file, whose bytes are still to come.
     pub(crate) fn set_piece(&mut self, offset: u64, tracks: Vec<TrackFragment>) {
         self.moof.clear();
@@ -85,6 +99,15 @@ impl Fragment {
             tracks,
             ..Tables::default()
         };
+        self.continued = false;
+    }
+
+    /// Becomes the next piece of the fragment it is one of, whose bytes are still to come.
+    pub(crate) fn set_next(&mut self, offset: u64, tracks: Vec<TrackFragment>) {
+        let sequence = self.tables.sequence;
+        self.set_piece(offset, tracks);
+        self.tables.sequence = sequence;
+        self.continued = true;
     }
 
     /// Reads the tables, once moof, media, payload and offset are set.

@@ -203,12 +203,7 @@ impl<R: Read> Input<R> {
         {
             return Err(too_large(raw, size, room, limit));
         }
-        let header = raw.bytes();
-        let place = data.room(header.len());
-        place
-            .map_err(|_| out_of_memory(kind, offset, to_u64(header.len())))?
-            .copy_from_slice(header);
-        data.filled(header.len());
+        append_header(data, raw)?;
         match raw.payload() {
             BoxSize::Bytes(size) => self.fill(data, size, kind, offset),
             BoxSize::ToEndOfFile => loop {
@@ -337,6 +332,17 @@ impl<R: Read> Input<R> {
         self.position = self.position.saturating_add(to_u64(got));
         Ok(got)
     }
+}
+
+/// Appends the header of a box to the memory of a fragment.
+pub(crate) fn append_header(data: &mut MediaData, raw: &RawHeader) -> Result<(), MediaError> {
+    let header = raw.bytes();
+    let place = data.room(header.len());
+    place
+        .map_err(|_| out_of_memory(raw.header.kind, raw.offset, to_u64(header.len())))?
+        .copy_from_slice(header);
+    data.filled(header.len());
+    Ok(())
 }
 
 fn out_of_memory(kind: FourCc, offset: u64, bytes: u64) -> MediaError {

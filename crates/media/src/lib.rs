@@ -57,6 +57,7 @@ mod auxiliary;
 mod boxes;
 mod clear;
 mod cursor;
+mod division;
 mod error;
 mod fourcc;
 mod fragment;

@@ -25,8 +25,9 @@ pub(crate) const MAX_GROUPS: usize = 10_000;
 pub(crate) const MAX_GROUP_RUNS: usize = 100_000;
 /// Chunks of a track that do not lie in the file in their own order: each must be remembered.
 pub(crate) const MAX_UNORDERED_CHUNKS: usize = 20_000;
-/// Bytes of a piece of a progressive file, unless one sample has more.
-pub(crate) const PIECE_BYTES: u64 = 4 << 20;
+/// Bytes of a piece of a progressive file or of a large fragment, unless one sample has more. As much as
+/// processors keep at hand: what is read in one go is decrypted and written before it is out of reach.
+pub(crate) const PIECE_BYTES: u64 = 1 << 20;
 /// Samples of a piece.
 pub(crate) const PIECE_SAMPLES: usize = 8192;
 /// `pssh` boxes in one `moov` or `moof`.

@@ -1,5 +1,6 @@
 //! Reads a file or a stream from front to back, one fragment in memory at a time.
 
+mod divide;
 mod open;
 
 use std::io::Read;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use crate::boxes::BoxSize;
 use crate::cursor::to_u64;
+use crate::division::Division;
 use crate::input::{Input, RawHeader};
 use crate::limits::{MAX_FRAGMENT_BYTES, MAX_MOOF_BYTES};
 use crate::progressive::Progressive;
@@ -43,6 +45,10 @@ pub struct MediaReader<R> {
     progressive: Option<Progressive>,
     presentation: Arc<Presentation>,
     fragment: Fragment,
+    /// What is to come of the fragment, where that comes in pieces.
+    division: Option<Division>,
+    /// Bytes of which a fragment comes in pieces.
+    divide_from: usize,
     piece: Vec<u8>,
     next: Next,
 }
@@ -71,6 +77,10 @@ enum Next {
     Piece(Passing),
     /// The rest of a fragment, from this header on: of its `mdat`, or of the box behind it.
     Fragment(Option<RawHeader>),
+    /// The next piece of a fragment with this `mdat`.
+    Divided(RawHeader),
+    /// The same, its samples known and its bytes not there yet.
+    Part(RawHeader),
 }
 
 /// A box on its way through.
@@ -106,6 +116,8 @@ impl<R: Read> MediaReader<R> {
             progressive: None,
             presentation: Arc::new(presentation),
             fragment: Fragment::default(),
+            division: None,
+            divide_from: usize::MAX,
             piece: Vec::new(),
             next: Next::Box,
         }
@@ -156,7 +168,7 @@ impl<R: Read> MediaReader<R> {
     /// [`MediaError::OutOfMemory`] when it cannot grow as is needed.
     pub fn set_memory(&mut self, memory: Box<dyn FragmentMemory>) -> Result<(), MediaError> {
         let fragment = &mut self.fragment;
-        if !matches!(self.next, Next::Fragment(_)) {
+        if !matches!(self.next, Next::Fragment(_) | Next::Part(_)) {
             fragment.media.clear();
         }
         let bytes = to_u64(fragment.media.len());
@@ -184,7 +196,11 @@ impl<R: Read> MediaReader<R> {
                     BoxSize::ToEndOfFile => return Ok(None),
                 }
             }
-            Next::Piece(_) => (0, to_u64(self.fragment.media_size)),
+            Next::Piece(_) | Next::Part(_) => {
+                let there = self.fragment.media.len();
+                let more = self.fragment.media_size.saturating_sub(there);
+                (there, to_u64(more))
+            }
             _ => return Ok(None),
         };
         if more > MAX_FRAGMENT_BYTES || !self.input.holds(more) {
@@ -205,6 +221,10 @@ impl<R: Read> MediaReader<R> {
         match self.next {
             Next::Fragment(mdat) => {
                 self.end_fragment(mdat)?;
+                Ok(Some(Part::Fragment(&mut self.fragment)))
+            }
+            Next::Divided(mdat) | Next::Part(mdat) => {
+                self.end_part(mdat)?;
                 Ok(Some(Part::Fragment(&mut self.fragment)))
             }
             Next::Piece(passing) => {
@@ -263,6 +283,10 @@ impl<R: Read> MediaReader<R> {
                     FourCc::MDAT => self.refuse_samples(before, IN_MDAT),
                     _ => self.refuse_samples(raw.end().unwrap_or(u64::MAX), IN_MDAT),
                 }
+            }
+            Next::Divided(mdat) => {
+                self.begin_part(mdat);
+                Ok(())
             }
             Next::Passing(passing) => {
                 let position = self.input.position();
@@ -323,8 +347,8 @@ impl<R: Read> MediaReader<R> {
         self.input
             .fill(&mut fragment.media, size, FourCc::MDAT, start)?;
         self.input.go_to(position)?;
-        if fragment.moof.is_empty() {
-            // The tables of a piece are those of `moov`.
+        if fragment.moof.is_empty() || self.division.is_some() {
+            // The tables of a piece are not in its media data.
             return Ok(());
         }
         fragment.index(&self.presentation)
@@ -428,11 +452,9 @@ impl<R: Read> MediaReader<R> {
 
     /// Reads from a `moof` on to the header of its `mdat`.
     fn begin_fragment(&mut self, moof: &RawHeader) -> Result<(), MediaError> {
+        self.division = None;
         let fragment = &mut self.fragment;
-        fragment.moof.clear();
-        fragment.media.clear();
-        fragment.offset = moof.offset;
-        fragment.payload = 0..0;
+        fragment.start(moof.offset);
         self.input
             .append_box(&mut fragment.moof, moof, MAX_MOOF_BYTES)?;
         let limit = MAX_FRAGMENT_BYTES.saturating_sub(to_u64(fragment.moof.len()));
@@ -450,7 +472,7 @@ impl<R: Read> MediaReader<R> {
                 | FourCc::SIDX
                 | FourCc::MFRA => {
                     self.next = Next::Fragment(Some(raw));
-                    return Ok(());
+                    return self.divide(&raw);
                 }
                 _ => self.input.append_media(&mut fragment.media, &raw, limit)?,
             }

@@ -81,6 +81,21 @@ impl SampleProtections {
         self.runs.last().map_or(0, |run| run.end)
     }
 
+    /// The protections of some of the samples.
+    fn part(&self, range: Range<usize>) -> Self {
+        let mut part = Self::default();
+        let mut at = range.start;
+        while at < range.end {
+            let (protection, behind) = self.of(at);
+            let behind = behind.min(range.end);
+            // A fragment has far fewer samples than 32 bits count.
+            let count = u32::try_from(behind.saturating_sub(at)).unwrap_or(u32::MAX);
+            part.push(count, protection.copied());
+            at = behind;
+        }
+        part
+    }
+
     /// Whether all samples are clear.
     pub(crate) fn none(&self) -> bool {
         self.runs.iter().all(|run| run.place == 0)
@@ -136,6 +151,30 @@ impl TrackFragment {
         self.subsamples
             .get(first..first.saturating_add(count))
             .unwrap_or(&[])
+    }
+
+    /// Some of the samples, with places that count from `start` of these.
+    pub(crate) fn part(&self, range: Range<usize>, start: usize) -> Self {
+        let start = u32::try_from(start).unwrap_or(u32::MAX);
+        let (before, from) = self.samples.split_at(range.start.min(self.samples.len()));
+        let passed: u64 = before.iter().map(|sample| u64::from(sample.duration)).sum();
+        let mut subsamples = Vec::new();
+        let samples = from.iter().take(range.len()).map(|sample| {
+            let first = u32::try_from(subsamples.len()).unwrap_or(u32::MAX);
+            subsamples.extend_from_slice(self.subsamples(sample));
+            Sample {
+                start: sample.start.saturating_sub(start),
+                first_subsample: first,
+                ..*sample
+            }
+        });
+        Self {
+            samples: samples.collect(),
+            subsamples,
+            protections: self.protections.part(range),
+            decode_time: self.decode_time.map(|time| time.saturating_add(passed)),
+            ..*self
+        }
     }
 
     /// The keys that its samples need; one may come several times.

@@ -215,9 +215,10 @@ fn nal_unit(unit: &[u8]) -> Result<(), Flaw> {
         .rposition(|byte| *byte != 0)
         .map_or(0, |last| last + 1);
     let mut rest = &unit[..end];
-    // Zeros are rare, so that finding the next one fast is nearly all of the work.
-    while let Some(zero) = memchr::memchr(0, rest) {
-        rest = &rest[zero..];
+    // Two zeros are rare, so that finding the next ones fast is nearly all of the work.
+    let zeros = memchr::memmem::Finder::new(&[0, 0]);
+    while let Some(at) = zeros.find(rest) {
+        rest = &rest[at..];
         match rest {
             [0, 0, third @ 0..=2, ..] => return Err(Flaw::StartCode(*third)),
             [0, 0, 3, next, ..] if *next > 3 => return Err(Flaw::StartCode(3)),

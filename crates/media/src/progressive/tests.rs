@@ -334,7 +334,7 @@ fn pieces_are_bounded_in_bytes_and_in_samples() {
         out
     };
     let most = PIECE_BYTES as usize;
-    assert_eq!(pieces(1 << 20, 9), [(most, 4), (most, 4), (1 << 20, 1)]);
+    assert_eq!(pieces(1 << 18, 9), [(most, 4), (most, 4), (1 << 18, 1)]);
     // A sample larger than a piece goes alone.
     assert_eq!(pieces(5 << 20, 2), [(5 << 20, 1); 2]);
     let samples = PIECE_SAMPLES;

@@ -19,11 +19,12 @@ const MAX_SEEN: usize = 4096;
 const MAX_SPARE: usize = 1 << 20;
 
 pub(super) fn walk<D: SampleDecryptor, R: Read, W: Write>(
-    mut reader: MediaReader<R>,
+    reader: MediaReader<R>,
     output: W,
     decryptor: &mut D,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Summary, W), PlaybackError<D::Error>> {
+    let mut reader = reader.in_pieces();
     let presentation = reader.shared_presentation();
     decryptor
         .begin(reader.init())
@@ -218,7 +219,7 @@ impl<D: SampleDecryptor> Walk<'_, D> {
     }
 
     fn count(&mut self, fragment: &Fragment) {
-        self.summary.fragments += 1;
+        self.summary.fragments += u64::from(!fragment.is_continued());
         for track in fragment.tracks() {
             self.summary.samples += count(track.samples());
             for batch in track.batches(BatchLimit::UNLIMITED) {
