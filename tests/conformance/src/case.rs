@@ -41,6 +41,10 @@ pub enum Need {
     MovableClock,
     /// Memory that the host shares with the trusted side.
     SharedMemory,
+    /// A decoder in the trusted side, for protected sessions.
+    Decoder,
+    /// A test build, which can be told to die.
+    TestBuild,
     /// This level at least.
     Level(Level),
 }
@@ -57,6 +61,8 @@ impl fmt::Display for Need {
             Self::Kill => f.write_str("a trusted side that a test can kill"),
             Self::MovableClock => f.write_str("a clock that a test can move"),
             Self::SharedMemory => f.write_str("memory shared with the trusted side"),
+            Self::Decoder => f.write_str("a decoder in the trusted side"),
+            Self::TestBuild => f.write_str("a test build"),
             Self::Level(level) => write!(f, "level {} or above", level.name()),
         }
     }

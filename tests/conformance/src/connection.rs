@@ -80,6 +80,7 @@ pub(crate) struct Described {
     pub(crate) clock: bool,
     pub(crate) max_media: u32,
     pub(crate) application_anchors: bool,
+    pub(crate) protected: bool,
 }
 
 /// What provisioning came to, owned.
@@ -157,6 +158,7 @@ impl Connection {
             clock: said.clock,
             max_media: said.max_media,
             application_anchors: said.application_anchors,
+            protected: said.protected,
         })
     }
 
@@ -202,13 +204,34 @@ impl Connection {
     }
 
     pub(crate) fn open_session(&mut self, anchor: [u8; 32], info: &[u8]) -> Result<u64, Failure> {
+        self.open_kind(anchor, info, false)
+    }
+
+    pub(crate) fn open_protected(&mut self, anchor: [u8; 32], info: &[u8]) -> Result<u64, Failure> {
+        self.open_kind(anchor, info, true)
+    }
+
+    fn open_kind(
+        &mut self,
+        anchor: [u8; 32],
+        info: &[u8],
+        protected: bool,
+    ) -> Result<u64, Failure> {
         let service_info = Blob(info);
         let request = body::OpenSession {
             anchor,
             service_info,
-            protected: false,
+            protected,
         };
         self.say(&request, |a| a.session)
+    }
+
+    pub(crate) fn ticket(&mut self, session: u64, track_type: u8) -> Result<[u8; 16], Failure> {
+        let request = body::IssueTicket {
+            session,
+            track_type,
+        };
+        self.say(&request, |a| a.ticket)
     }
 
     pub(crate) fn close(&mut self, session: u64) -> Result<(), Failure> {

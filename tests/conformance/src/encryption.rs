@@ -160,7 +160,7 @@ impl Batch {
     }
 }
 
-fn protect(
+pub(crate) fn protect(
     key: [u8; 16],
     usage: &KeyUse,
     iv: [u8; 16],

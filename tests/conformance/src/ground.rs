@@ -26,6 +26,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) described: Described,
     /// Whether it shares memory with its host.
     shares_memory: bool,
+    /// Whether it has a decoder.
+    decodes: bool,
 }
 
 /// A provisioned device with a connection and a session, and the service it is provisioned with.
@@ -56,6 +58,7 @@ impl<'a> Ground<'a> {
             subject,
             described: at.describe()?,
             shares_memory: at.shared_memory(1)?.is_some(),
+            decodes: device.tee().connect_decoder().is_ok(),
         })
     }
 
@@ -69,6 +72,8 @@ impl<'a> Ground<'a> {
             Need::FreshDevice => !fresh,
             Need::SharedMemory => !self.shares_memory,
             Need::Disposable => !self.subject.disposable(),
+            Need::Decoder => !self.decodes,
+            Need::TestBuild => !self.described.debug,
             Need::Level(least) => self.described.level < least.code(),
             Need::Restart | Need::Kill | Need::MovableClock => !self.subject.can(need),
         }
@@ -138,6 +143,16 @@ impl<'a> Ground<'a> {
             at,
             session,
         })
+    }
+
+    /// As [`Self::ready`], with a protected session.
+    pub(crate) fn protected(&self) -> Result<Scene, Fault> {
+        let mut scene = self.ready()?;
+        let info = scene.service.info();
+        let anchor = scene.service.anchor().0;
+        scene.at.close(scene.session)?;
+        scene.session = scene.at.open_protected(anchor, &info)?;
+        Ok(scene)
     }
 
     /// A provisioned device that has not learned the time under its anchor, the service that

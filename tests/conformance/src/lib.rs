@@ -18,6 +18,7 @@
 mod case;
 mod cases;
 mod chosen;
+mod clip;
 mod connection;
 mod encryption;
 mod ground;

@@ -35,6 +35,7 @@ fn place(needs: &[Need]) -> String {
         Need::OwnAnchors => Some("below level medium".to_owned()),
         Need::BuiltInAnchors => Some("level medium and above".to_owned()),
         Need::SharedMemory => Some("where memory is shared".to_owned()),
+        Need::Decoder => Some("with a decoder".to_owned()),
         Need::Level(level) => Some(format!("level {} and above", level.name())),
         _ => None,
     });

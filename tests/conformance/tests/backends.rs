@@ -14,7 +14,7 @@ use keybearer_conformance::{Chosen, Outcome, Report, Subject, Summary, all, run}
 
 /// The backends, and the cases that do not apply to them.
 fn subjects() -> Vec<(Box<dyn Subject + Send>, &'static [&'static str])> {
-    // Software is below Medium, and the suite cannot move this machine's clock.
+    // Software is below Medium and has no decoder, and the suite cannot move this machine's clock.
     let software = |choice| Box::new(Chosen::new(choice));
     vec![
         (
@@ -23,13 +23,31 @@ fn subjects() -> Vec<(Box<dyn Subject + Send>, &'static [&'static str])> {
                 "KB-CALL-07",
                 "KB-PROV-10",
                 "KB-DEC-08",
+                "KB-HIGH-02",
+                "KB-HIGH-04",
+                "KB-HIGH-05",
+                "KB-HIGH-06",
+                "KB-HIGH-07",
+                "KB-HIGH-08",
+                "KB-HIGH-09",
                 "KB-REV-06",
                 "KB-TIME-04",
             ],
         ),
         (
             software(BackendChoice::Worker),
-            &["KB-PROV-10", "KB-REV-06", "KB-TIME-04"],
+            &[
+                "KB-PROV-10",
+                "KB-HIGH-02",
+                "KB-HIGH-04",
+                "KB-HIGH-05",
+                "KB-HIGH-06",
+                "KB-HIGH-07",
+                "KB-HIGH-08",
+                "KB-HIGH-09",
+                "KB-REV-06",
+                "KB-TIME-04",
+            ],
         ),
         // Level None has no level below it.
         (

@@ -92,7 +92,7 @@ fn says_what_it_is(ground: &Ground<'_>) -> Verdict {
 fn unknown_commands(ground: &Ground<'_>) -> Verdict {
     let device = ground.subject.device().map_err(Fault)?;
     let mut at = Connection::open(&*device.tee())?;
-    for command in [0, 6, 0x0f, 0x19, 0x21, 0x100, 0x0101_0020, u32::MAX] {
+    for command in [0, 6, 0x0f, 0x1f, 0x25, 0x100, 0x0101_0020, u32::MAX] {
         for body in [&[0xa0][..], &[]] {
             let status = at.raw(command, body, Media::None)?;
             same(
@@ -129,7 +129,14 @@ fn malformed_requests(ground: &Ground<'_>) -> Verdict {
             let mut media = [7; 32];
             let status = at.raw(command.code(), &body, Media::InPlace(&mut media))?;
             let what = format!("{} of {} bytes", command.name(), body.len());
-            same(status, Some(Status::Malformed), &what)?;
+            // A command that is not a host's is refused as such, before it is read.
+            let refusal = match command {
+                Command::RedeemTicket | Command::DecryptUnit | Command::CloseChannel => {
+                    Status::NotPermitted
+                }
+                _ => Status::Malformed,
+            };
+            same(status, Some(refusal), &what)?;
             hold(
                 media == [7; 32],
                 format!("{what}: a refused call changed the media"),

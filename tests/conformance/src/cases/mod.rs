@@ -8,6 +8,7 @@ mod content;
 mod decryption;
 mod levels;
 mod licenses;
+mod protected;
 mod provisioning;
 mod quotas;
 mod revocation;
@@ -24,6 +25,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         levels::CASES,
         decryption::CASES,
         content::CASES,
+        protected::CASES,
         sessions::CASES,
         quotas::CASES,
         revocation::CASES,

@@ -58,4 +58,9 @@ impl Tee for OpteeOn {
         let _plugged = self.0.plug();
         OpteeTee.connect()
     }
+
+    fn connect_decoder(&self) -> Result<Box<dyn TeeSession>, TeeError> {
+        let _plugged = self.0.plug();
+        OpteeTee.connect_decoder()
+    }
 }

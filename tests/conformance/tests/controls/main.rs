@@ -17,9 +17,10 @@ use keybearer_backend::BackendChoice;
 use keybearer_conformance::{Case, Chosen, Outcome, Subject, all, run};
 use keybearer_wire::{Command, Status};
 use sabotage::Sabotage::{
-    Accept, AcceptOversize, AllUsable, Boast, Forgetful, Fragile, FrozenSequence, HidesDeath,
-    LeakKey, LeakToken, NeverHangsUp, NoKeys, Nothing, OneHandle, OneKey, Refuse, Replay, Scramble,
-    Skip, SwallowDenials, TimeGoesBack, WriteBehind, WriteOnRefusal,
+    Accept, AcceptOversize, AllUsable, Boast, DecoderAccepts, DecoderRefuses, DecoderTells,
+    Forgetful, Fragile, FrozenSequence, HidesDeath, LeakKey, LeakToken, NeverHangsUp, NoKeys,
+    Nothing, OneDecoder, OneHandle, OneKey, Refuse, Replay, Scramble, Skip, SwallowDenials,
+    TimeGoesBack, WriteBehind, WriteOnRefusal,
 };
 use sabotage::{Sabotage, Sabotaged};
 
@@ -254,6 +255,30 @@ const CONTROLS: &[(&str, Sabotage, &str)] = &[
         "MediaMismatch is promised",
     ),
     (
+        "KB-HIGH-01",
+        Accept(Status::LevelTooLow),
+        "without a decoder",
+    ),
+    ("KB-HIGH-01", Boast, "the level attested"),
+    (
+        "KB-HIGH-02",
+        Accept(Status::WrongSessionKind),
+        "decryption for the host",
+    ),
+    ("KB-HIGH-02", WriteOnRefusal, "wrote to its output"),
+    ("KB-HIGH-03", Accept(Status::NotPermitted), "RedeemTicket"),
+    ("KB-HIGH-04", SwallowDenials, "a clear session"),
+    (
+        "KB-HIGH-05",
+        DecoderRefuses(Status::ContentRejected),
+        "ContentRejected",
+    ),
+    ("KB-HIGH-06", DecoderAccepts, "a ticket twice"),
+    ("KB-HIGH-07", DecoderTells, "kinds of answer"),
+    ("KB-HIGH-08", DecoderAccepts, "a first row"),
+    ("KB-HIGH-08", AllUsable, "the key"),
+    ("KB-HIGH-09", OneDecoder, "decoder"),
+    (
         "KB-SESS-01",
         Accept(Status::UnknownSession),
         "another's handle",
@@ -377,8 +402,9 @@ fn each_case_fails_where_its_promise_is_broken_and_says_so() {
 fn misjudged(controls: &[(&str, Sabotage, &str)]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (id, sabotage, reason) in controls {
-        // No level is below that of the simulated TEE.
-        let outcome = if *id == "KB-PROV-07" {
+        // No level is below that of the simulated TEE, and it has a decoder.
+        let lower = matches!(sabotage, Accept(Status::LowerLevel | Status::LevelTooLow));
+        let outcome = if lower {
             tried(Chosen::new(BackendChoice::InProcess), *sabotage, id)
         } else {
             tried(Simulated, *sabotage, id)

@@ -1,7 +1,7 @@
 //! A trusted side that breaks one promise: the genuine one, with its answers tampered with on the
 //! way.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use keybearer_scripted_service::secret;
 use keybearer_tee::{BackendInfo, Media, SharedMemory, Tee, TeeError, TeeSession};
 use keybearer_wire::body::{
     AnswerLoaded, Decrypted, Description, DeviceKeyAnswer, Empty, KeyStatus, LicenseReport,
-    Message, Provisioned, ProvisioningFinished, SessionOpened, StatusReport, TimeLoaded,
+    Message, Provisioned, ProvisioningFinished, SessionOpened, StatusReport, Ticket, TimeLoaded,
 };
 use keybearer_wire::field::{Blob, Body, List};
-use keybearer_wire::{Command, Status, decode_response, encode_answer, encode_status};
+use keybearer_wire::{Command, Status, decode_response, decoder, encode_answer, encode_status};
 
 /// Which promise is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,14 @@ pub(crate) enum Sabotage {
     HidesDeath,
     /// What is too large for the transport seems done.
     AcceptOversize,
+    /// The decoder refuses every unit with this status.
+    DecoderRefuses(Status),
+    /// What the decoder should refuse seems done.
+    DecoderAccepts,
+    /// The decoder says why it rejects a unit.
+    DecoderTells,
+    /// The decoder is started once and never again.
+    OneDecoder,
 }
 
 /// A subject that is sabotaged.
@@ -91,6 +99,7 @@ impl<S: Subject> Subject for Sabotaged<S> {
                 first_request: Mutex::new(None),
                 kept: Mutex::new(Vec::new()),
                 looks: Mutex::new(0),
+                decoders: AtomicUsize::new(0),
             }),
         }))
     }
@@ -107,6 +116,7 @@ struct Plot {
     first_request: Mutex<Option<Vec<u8>>>,
     kept: Mutex<Vec<Box<dyn TeeSession>>>,
     looks: Mutex<u64>,
+    decoders: AtomicUsize,
 }
 
 struct SabotagedDevice {
@@ -156,6 +166,68 @@ impl Tee for SabotagedTee {
             genuine: Some(self.genuine.connect()?),
             plot: Arc::clone(&self.plot),
         }))
+    }
+
+    fn connect_decoder(&self) -> Result<Box<dyn TeeSession>, TeeError> {
+        let before = self.plot.decoders.fetch_add(1, Ordering::Relaxed);
+        if self.plot.sabotage == Sabotage::OneDecoder && before > 0 {
+            return Err(TeeError::NoDecoderMemory);
+        }
+        Ok(Box::new(SabotagedDecoder {
+            genuine: self.genuine.connect_decoder()?,
+            plot: Arc::clone(&self.plot),
+        }))
+    }
+}
+
+struct SabotagedDecoder {
+    genuine: Box<dyn TeeSession>,
+    plot: Arc<Plot>,
+}
+
+impl TeeSession for SabotagedDecoder {
+    fn call<'a>(
+        &mut self,
+        command: u32,
+        request: &[u8],
+        response: &mut Vec<u8>,
+        media: Media<'a>,
+    ) -> Result<(), TeeError> {
+        let command = decoder::Command::from_code(command).expect("the suite knows the commands");
+        let first = media.len();
+        self.genuine
+            .call(command.code(), request, response, media)?;
+        let refusal = decode_response::<Empty>(response)
+            .ok()
+            .and_then(Result::err);
+        let unit = command == decoder::Command::Decode;
+        match (self.plot.sabotage, refusal) {
+            (Sabotage::DecoderRefuses(status), _) if unit => {
+                *response = encode_status(status).expect("three bytes");
+            }
+            (Sabotage::DecoderAccepts, Some(_)) => *response = decoded(command),
+            (Sabotage::DecoderTells, Some(Status::ContentRejected)) if unit => {
+                let looks = self.plot.decoders.fetch_add(1, Ordering::Relaxed);
+                let telling = [Status::ContentRejected, Status::BadSampleTable];
+                let status = telling[(looks + first) % 2];
+                *response = encode_status(status).expect("three bytes");
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A decoder's answer that claims success.
+fn decoded(command: decoder::Command) -> Vec<u8> {
+    match command {
+        decoder::Command::Decode | decoder::Command::Flush => encoded(&decoder::body::Presented {
+            times: List(Vec::new()),
+            largest: None,
+            sequence: None,
+            digests: None,
+        }),
+        _ => encoded(&Empty {}),
     }
 }
 
@@ -409,6 +481,7 @@ fn done(command: Command, media: usize) -> Vec<u8> {
             bytes: media as u64,
             sequence: 1,
         }),
+        Command::IssueTicket => encoded(&Ticket { ticket: [1; 16] }),
         _ => encoded(&Empty {}),
     }
 }
