@@ -132,7 +132,7 @@ pub fn sequence(width: u32, height: u32, references: u32) -> Vec<u8> {
     bits.push_str(&number(height - 1));
     // Frames only, direct inference, neither cropping nor VUI; then the stop bit.
     bits.push_str("11001");
-    while bits.len() % 8 != 0 {
+    while !bits.len().is_multiple_of(8) {
         bits.push('0');
     }
     let mut set = vec![0x67, 66, 0xc0, 40];

@@ -1,8 +1,9 @@
 //! The one parameter layout of every command, and the only code that touches the host's memory.
 //!
 //! The host chooses the type word, the pointers' sizes and, at any moment, the bytes behind them.
-//! So the whole type word is compared before a union is read as anything; shared bytes are only
-//! ever copied, never borrowed; and nothing here decides from a byte that it did not copy.
+//! So the whole type word is compared before a union is read as anything; the TEE is asked whether it
+//! mapped each slot whole; shared bytes are only ever copied, never borrowed; and nothing here decides
+//! from a byte that it did not copy.
 
 use optee_utee::{ErrorKind, FromRawParameters, RawParamTypes, RawParams, Result, raw};
 
@@ -136,13 +137,13 @@ impl<'a> FromRawParameters<'a> for CommandSlots<'a> {
         }
         let [request, response, media_in, media_out] = params;
         // SAFETY: the caller passes what the TEE gave the entry point, and the type word says that
-        // all four unions hold memory references, which the TEE has mapped for this call.
+        // all four unions hold memory references.
         unsafe {
             Ok(Self {
-                request: input(request),
-                response: output(response),
-                media_in: input(media_in),
-                media_out: output(media_out),
+                request: input(request)?,
+                response: output(response)?,
+                media_in: input(media_in)?,
+                media_out: output(media_out)?,
             })
         }
     }
@@ -150,16 +151,19 @@ impl<'a> FromRawParameters<'a> for CommandSlots<'a> {
 
 /// # Safety
 /// `param` must hold a memory reference of type input.
-unsafe fn input(param: &raw::TEE_Param) -> SharedInput<'_> {
+unsafe fn input(param: &raw::TEE_Param) -> Result<SharedInput<'_>> {
     // SAFETY: by this function's contract.
-    SharedInput(unsafe { &param.memref })
+    let memref = unsafe { &param.memref };
+    mapped(memref, raw::TEE_MEMORY_ACCESS_READ)?;
+    Ok(SharedInput(memref))
 }
 
 /// # Safety
 /// `param` must hold a memory reference of type output.
-unsafe fn output(param: &mut raw::TEE_Param) -> SharedOutput<'_> {
+unsafe fn output(param: &mut raw::TEE_Param) -> Result<SharedOutput<'_>> {
     // SAFETY: by this function's contract.
     let memref = unsafe { &mut param.memref };
+    mapped(memref, raw::TEE_MEMORY_ACCESS_WRITE)?;
     let capacity = if memref.buffer.is_null() {
         0
     } else {
@@ -167,7 +171,30 @@ unsafe fn output(param: &mut raw::TEE_Param) -> SharedOutput<'_> {
     };
     // An answer that is never written has no length.
     memref.size = 0;
-    SharedOutput { memref, capacity }
+    Ok(SharedOutput { memref, capacity })
+}
+
+/// Whether every byte of a slot can be touched as `access` says.
+///
+/// A memory reference promises that by the standard, but OP-TEE 4.5 maps too little where one slot's
+/// range of a registered memory lies within another's: the longer one ends where the shorter does, and
+/// the first copy beyond would end the application and with it everybody's sessions.
+///
+/// # Errors
+/// `AccessDenied` where the TEE says no.
+fn mapped(memref: &raw::Memref, access: u32) -> Result<()> {
+    if memref.buffer.is_null() || memref.size == 0 {
+        return Ok(());
+    }
+    // Whose memory it is matters not: the caller may be another trusted application.
+    let access = access | raw::TEE_MEMORY_ACCESS_ANY_OWNER;
+    // SAFETY: the TEE looks at its own tables for the range and reads none of it.
+    let code = unsafe { raw::TEE_CheckMemoryAccessRights(access, memref.buffer, memref.size) };
+    if code == raw::TEE_SUCCESS {
+        Ok(())
+    } else {
+        Err(ErrorKind::AccessDenied.into())
+    }
 }
 
 /// The parameters of opening a session: none, and all 32 bits of the type word say so.

@@ -1,10 +1,14 @@
-//! Shared memory for tests: `TEE_MemMove`, the only way to it, is replaced and watched.
+//! Shared memory for tests: `TEE_MemMove`, the only way to it, is replaced and watched, and so is the
+//! question whether it is mapped.
 
 extern crate std;
 
 use optee_utee::raw;
 use optee_utee_sys::{
-    mock_api::{__TEE_MemMove::Context, TEE_MemMove_context},
+    mock_api::{
+        __TEE_CheckMemoryAccessRights::Context as RightsContext, __TEE_MemMove::Context,
+        TEE_CheckMemoryAccessRights_context, TEE_MemMove_context,
+    },
     mock_utils::SERIAL_TEST_LOCK,
 };
 use std::{
@@ -29,7 +33,9 @@ pub type Copy = (usize, usize);
 /// application's; what is shared is known by the test.
 pub struct SharedMemory {
     copies: Arc<Mutex<Vec<(usize, usize, usize)>>>,
+    unmapped: Arc<Mutex<Vec<(usize, u32)>>>,
     _mock: Context,
+    _rights: RightsContext,
     // Mocks are global: one test at a time. Last, so that it is released after the mock is gone.
     _turn: MutexGuard<'static, ()>,
 }
@@ -60,11 +66,34 @@ impl SharedMemory {
             ));
             meddle(from.cast_mut().cast(), len);
         });
+        let unmapped = Arc::new(Mutex::new(Vec::<(usize, u32)>::new()));
+        let table = Arc::clone(&unmapped);
+        let rights = TEE_CheckMemoryAccessRights_context();
+        rights.expect().returning(move |access, start, len| {
+            let start = start as usize;
+            let table = table.lock().unwrap_or_else(PoisonError::into_inner);
+            let reaches = |byte: usize| byte >= start && byte - start < len;
+            let denied = |(byte, denied): &(usize, u32)| reaches(*byte) && access & denied != 0;
+            if table.iter().any(denied) {
+                raw::TEE_ERROR_ACCESS_DENIED
+            } else {
+                raw::TEE_SUCCESS
+            }
+        });
         Self {
             copies,
+            unmapped,
             _mock: mock,
+            _rights: rights,
             _turn: turn,
         }
+    }
+
+    /// From now on the TEE denies `access` to every range that holds the byte at `place`.
+    #[allow(dead_code, reason = "not every room that includes this file asks")]
+    pub fn deny(&self, place: *const u8, access: u32) {
+        let mut table = self.unmapped.lock().unwrap_or_else(PoisonError::into_inner);
+        table.push((place as usize, access));
     }
 
     /// Copies so far.

@@ -86,7 +86,7 @@ fn the_key_ta_is_asked_for_by_its_own_uuid_without_parameters() {
 
 #[test]
 fn the_hosts_memory_goes_on_by_address_and_our_own_by_ours() {
-    let _turn = turn();
+    let _shared = shared_memory::SharedMemory::recording();
     let mut media = vec![0x5a_u8; 32];
     let media_start = media.as_mut_ptr() as usize;
     let mut params = [(); 4].map(|()| shared_memory::memref(media_start as *mut u8, 32));

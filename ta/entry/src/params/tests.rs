@@ -85,6 +85,7 @@ fn only_ranges_inside_a_slot_are_copied() {
 
 #[test]
 fn an_output_has_no_length_until_it_is_given_one() {
+    let _shared = SharedMemory::recording();
     let mut byte = 0;
     let mut params = [(); 4].map(|()| memref(&raw mut byte, 1));
     // SAFETY: all four unions are memory references to live memory.
@@ -98,4 +99,27 @@ fn an_output_has_no_length_until_it_is_given_one() {
         [1, 0, 1, 1],
         "request, response, media in, media out"
     );
+}
+
+#[test]
+fn a_slot_that_is_not_mapped_whole_is_refused_before_a_byte_is_copied() {
+    const READ: u32 = raw::TEE_MEMORY_ACCESS_READ;
+    const WRITE: u32 = raw::TEE_MEMORY_ACCESS_WRITE;
+    for (slot, access) in [READ, WRITE, READ, WRITE].into_iter().enumerate() {
+        let mut bytes = [[0_u8; 8]; 4];
+        let places = bytes.each_mut().map(|slot| slot.as_mut_ptr());
+        let shared = SharedMemory::recording();
+        let opens = || {
+            let mut params = places.map(|start| memref(start, 8));
+            // SAFETY: all four unions are memory references to live memory.
+            unsafe { CommandSlots::from_raw(COMMAND_TYPES, &mut params) }.map(drop)
+        };
+        // The other right is not asked for.
+        shared.deny(places[slot].wrapping_add(7), READ + WRITE - access);
+        assert!(opens().is_ok(), "slot {slot}");
+        shared.deny(places[slot], access);
+        let error = opens().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AccessDenied, "slot {slot}");
+        assert_eq!(shared.count(), 0);
+    }
 }
