@@ -3,6 +3,11 @@
 //! The pictures and the digests of their decoded samples are those that FFmpeg made for the tests of
 //! `crates/video`.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "the clip is part of this file: a few kilobytes"
+)]
+
 use keybearer_license::KeyUse;
 use keybearer_tee::{Media, Tee, TeeSession};
 use keybearer_wire::decode_response;

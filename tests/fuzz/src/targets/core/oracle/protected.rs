@@ -71,14 +71,14 @@ impl Oracle {
             track_type: *track,
             scheme: unit.scheme,
             iv_size: unit.iv_size,
-            constant_iv: unit.constant_iv.clone(),
+            constant_iv: unit.constant_iv,
             crypt_blocks: unit.crypt_blocks,
             skip_blocks: unit.skip_blocks,
             duration_ms: unit.duration_ms,
             width: None,
             height: None,
-            samples: unit.samples.clone(),
-            subsamples: unit.subsamples.clone(),
+            samples: unit.samples,
+            subsamples: unit.subsamples,
         })
     }
 }
