@@ -10,6 +10,7 @@ fn main() {
 
 #[cfg(feature = "ta")]
 #[path = "src/memory.rs"]
+#[allow(unreachable_pub, reason = "public in the library, whose file it is")]
 mod memory;
 
 #[cfg(feature = "ta")]

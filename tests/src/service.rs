@@ -107,19 +107,11 @@ impl Service {
         ProvisionToken::Enrollment(minted.token.into_bytes())
     }
 
-    /// A factory token that names the key of the device behind `tee`, good for level Medium.
-    ///
-    /// # Errors
-    /// Those of the device.
-    pub fn factory_token(&self, tee: &dyn Tee) -> Result<ProvisionToken, ClientError> {
-        self.factory_token_for(tee, Level::Medium)
-    }
-
     /// A factory token that names the key of the device behind `tee`, good for `level`.
     ///
     /// # Errors
     /// Those of the device.
-    pub fn factory_token_for(
+    pub fn factory_token(
         &self,
         tee: &dyn Tee,
         level: Level,
@@ -140,15 +132,16 @@ impl Service {
         Ok(ProvisionToken::Factory(minted.token.into_bytes()))
     }
 
-    /// A provisioned client over `tee`: by factory token where the trusted side is more than
-    /// software, else by enrolment token.
+    /// A client over `tee`, provisioned up to its ceiling: by factory token where the trusted side is
+    /// more than software, else by enrolment token.
     ///
     /// # Errors
     /// Those of the device and of the service.
     pub fn provisioned(&self, tee: Arc<dyn Tee>) -> Result<(Client, Certified), ClientError> {
         let client = self.client(Arc::clone(&tee));
-        let token = if client.describe()?.level >= Level::Medium {
-            self.factory_token(&*tee)?
+        let ceiling = client.describe()?.level;
+        let token = if ceiling >= Level::Medium {
+            self.factory_token(&*tee, ceiling)?
         } else {
             self.enrollment_token()
         };

@@ -51,7 +51,7 @@ fn medium_plays_every_sample_as_software_and_as_ffmpeg_does() {
         let store = tempfile::tempdir().unwrap();
         let service = operator(&store, &samples);
         let (certified, in_tee) = play_all(&service, &optee, &samples);
-        assert_eq!(certified.level, Level::Medium);
+        assert_eq!(certified.level, Level::High);
         let (certified, in_software) = play_all(&service, &software, &samples);
         assert_eq!(certified.level, Level::Low);
         for ((sample, one), other) in samples.iter().zip(&in_tee).zip(&in_software) {
@@ -94,7 +94,7 @@ fn the_demonstration_verifies_every_scheme_at_medium() {
     assert!(run.status.success(), "{told}");
     let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(report["tee"], "optee");
-    assert_eq!(report["certified_level"], "medium");
+    assert_eq!(report["certified_level"], "high");
     assert_eq!(
         (&report["verified"], &report["failed"]),
         (&8.into(), &0.into())

@@ -154,7 +154,7 @@ impl<'a> FromRawParameters<'a> for CommandSlots<'a> {
 unsafe fn input(param: &raw::TEE_Param) -> Result<SharedInput<'_>> {
     // SAFETY: by this function's contract.
     let memref = unsafe { &param.memref };
-    mapped(memref, raw::TEE_MEMORY_ACCESS_READ)?;
+    mapped(memref)?;
     Ok(SharedInput(memref))
 }
 
@@ -163,7 +163,7 @@ unsafe fn input(param: &raw::TEE_Param) -> Result<SharedInput<'_>> {
 unsafe fn output(param: &mut raw::TEE_Param) -> Result<SharedOutput<'_>> {
     // SAFETY: by this function's contract.
     let memref = unsafe { &mut param.memref };
-    mapped(memref, raw::TEE_MEMORY_ACCESS_WRITE)?;
+    mapped(memref)?;
     let capacity = if memref.buffer.is_null() {
         0
     } else {
@@ -174,20 +174,23 @@ unsafe fn output(param: &mut raw::TEE_Param) -> Result<SharedOutput<'_>> {
     Ok(SharedOutput { memref, capacity })
 }
 
-/// Whether every byte of a slot can be touched as `access` says.
+/// Whether every byte of a slot is mapped.
 ///
 /// A memory reference promises that by the standard, but OP-TEE 4.5 maps too little where one slot's
 /// range of a registered memory lies within another's: the longer one ends where the shorter does, and
 /// the first copy beyond would end the application and with it everybody's sessions.
 ///
+/// Reading is what is asked for, of outputs too: what is mapped can be written, and the right to write
+/// is denied to an output that shares its memory with an input, as media decrypted in place does.
+///
 /// # Errors
 /// `AccessDenied` where the TEE says no.
-fn mapped(memref: &raw::Memref, access: u32) -> Result<()> {
+fn mapped(memref: &raw::Memref) -> Result<()> {
     if memref.buffer.is_null() || memref.size == 0 {
         return Ok(());
     }
     // Whose memory it is matters not: the caller may be another trusted application.
-    let access = access | raw::TEE_MEMORY_ACCESS_ANY_OWNER;
+    let access = raw::TEE_MEMORY_ACCESS_READ | raw::TEE_MEMORY_ACCESS_ANY_OWNER;
     // SAFETY: the TEE looks at its own tables for the range and reads none of it.
     let code = unsafe { raw::TEE_CheckMemoryAccessRights(access, memref.buffer, memref.size) };
     if code == raw::TEE_SUCCESS {

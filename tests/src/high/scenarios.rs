@@ -80,7 +80,7 @@ impl Ground {
             .put_content(content)
             .expect("the content is acceptable");
         if level == Level::High {
-            let token = service.factory_token_for(&*tee, level).expect("a token");
+            let token = service.factory_token(&*tee, level).expect("a token");
             let certified = service.client(Arc::clone(&tee)).provision(&token, MODEL);
             assert_eq!(certified.expect("a certificate").level, level);
         } else {
