@@ -94,6 +94,7 @@ fn the_demonstration_verifies_every_scheme_at_medium() {
     assert!(run.status.success(), "{told}");
     let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(report["tee"], "optee");
+    assert_eq!(report["level"], "medium");
     assert_eq!(report["certified_level"], "high");
     assert_eq!(
         (&report["verified"], &report["failed"]),

@@ -22,7 +22,7 @@ use crate::interrupt::{self, Interruptible};
 use crate::samples::{SAMPLES, Sample};
 use crate::sizes::{counted, grouped};
 use crate::terminal::{Terminal, bold, coloured, rows, table, verdict};
-use service::DemoService;
+use service::{DemoService, played_at};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -142,7 +142,7 @@ impl Demo {
         device::tell(&detection, terminal);
         let info = tee.info();
         let service = DemoService::start(folder.path(), self.operator.as_deref(), &*tee)?;
-        let description = service.description();
+        let level = played_at(service.description());
         terminal.say(format!("licence server on {}", service.url()));
         let client = Client::new(tee, service.url().clone(), service.anchor())
             .cancelled_by(interrupt::cancel());
@@ -167,7 +167,7 @@ impl Demo {
         let report = Report {
             tee: info.name,
             detail: info.detail,
-            level: description.level.name(),
+            level: level.name(),
             certified_level: certified.level.name(),
             debug: certified.debug,
             service: service.url().to_string(),
@@ -182,7 +182,7 @@ impl Demo {
         if terminal.json {
             terminal.print_json(&report)?;
         } else {
-            terminal.print(&shown(&report, certified.level))?;
+            terminal.print(&shown(&report, level))?;
         }
         if failed == 0 {
             Ok(())
@@ -282,7 +282,7 @@ const BYTES_COLUMN: usize = 4;
 /// What a narrow terminal is spared, first to last: licence, track, level, bytes, samples, scheme.
 const SPARE_COLUMNS: [usize; 6] = [6, 2, 5, BYTES_COLUMN, SAMPLES_COLUMN, 0];
 
-fn shown(report: &Report, certified: Level) -> String {
+fn shown(report: &Report, level: Level) -> String {
     let mut out = table(&[
         "scheme", "file", "track", "samples", "bytes", "level", "licence", "",
     ]);
@@ -303,7 +303,7 @@ fn shown(report: &Report, certified: Level) -> String {
             Cell::new(file.tracks.join(", ")),
             Cell::new(grouped(file.samples)),
             Cell::new(grouped(file.bytes)),
-            Cell::new(certified.name()),
+            Cell::new(level.name()),
             Cell::new(license),
             verdict(
                 file.verified,

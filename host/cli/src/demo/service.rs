@@ -56,7 +56,9 @@ impl DemoService {
             tenant.integration = description.debug;
         }
         for sample in SAMPLES {
-            config.contents.push(content(sample, description.level)?);
+            config
+                .contents
+                .push(content(sample, played_at(&description))?);
         }
         let server =
             Server::bind(config).map_err(|error| cannot("start the licence server", &error))?;
@@ -142,6 +144,11 @@ impl DemoService {
 
 fn cannot(what: &str, error: &(dyn std::error::Error + 'static)) -> Failure {
     Failure::new(Exit::Service, format!("cannot {what}")).cause(error)
+}
+
+/// The level that the demonstration plays at: it compares clear samples, which High gives to nobody.
+pub(super) fn played_at(device: &Description) -> Level {
+    device.level.min(Level::Medium)
 }
 
 /// A sample as content: its keys demand the level that is there, so that a device of a lower one would
