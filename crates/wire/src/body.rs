@@ -407,34 +407,6 @@ body! {
 }
 
 body! {
-    /// Asks for the service's time.
-    BuildTimeRequest<'a> {
-        /// The session's handle.
-        0 => session: u64,
-        /// A newer service info, for its challenge.
-        1 => service_info: Option<Blob<'a, MAX_SERVICE_MESSAGE>>,
-    }
-}
-
-body! {
-    /// Brings the service's time.
-    LoadTimeAnswer<'a> {
-        /// The session's handle.
-        0 => session: u64,
-        /// The time answer.
-        1 => answer: Blob<'a, MAX_SERVICE_MESSAGE>,
-    }
-}
-
-body! {
-    /// What a time answer brought.
-    TimeLoaded<'a> {
-        /// The denial; absent: the time is now anchored.
-        0 => denial: Option<DenialReport<'a>>,
-    }
-}
-
-body! {
     /// Brings a revocation list.
     LoadRevocationList<'a> {
         /// The anchor it belongs to.
@@ -494,12 +466,14 @@ const _: () =
 
 mod outputs;
 mod protected;
+mod time;
 
 pub use outputs::{OutputReport, ReportOutputs};
 pub use protected::{
     ChannelOpened, CloseChannel, DecryptUnit, IssueTicket, MAX_REJECTIONS, RedeemTicket, Ticket,
     UnitDecrypted,
 };
+pub use time::{BuildTimeRequest, LoadTimeAnswer, TimeLoaded};
 
 #[cfg(test)]
 mod tests;
