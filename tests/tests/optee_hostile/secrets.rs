@@ -16,6 +16,7 @@ use keybearer_client::ProvisionToken;
 use keybearer_tests::guest::Setting;
 use keybearer_tests::scan::Keys;
 use keybearer_tests::service::paths;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// How often the process is looked at, and how far apart.
 const SCANS: usize = 25;
@@ -50,10 +51,10 @@ fn watch(backend: &str) -> Seen {
     let mut device = Device::start(backend, &setting);
     let mut in_memory = 0;
     for _ in 0..SCANS {
-        in_memory += usize::from(keys.are_in_process(device.process.id()).unwrap());
+        in_memory += usize::from(device.shows(&keys));
         thread::sleep(INTERVAL);
     }
-    let (core, said) = device.crash();
+    let (core, said) = device.crash(&keys);
     let kernel = Command::new("dmesg").output().unwrap().stdout;
     assert!(!kernel.is_empty(), "the kernel has a log");
     let logs = [&said[0], &said[1], &kernel];
@@ -113,11 +114,29 @@ impl Device {
         }
     }
 
-    /// Has it crash while it plays, and gives its core file and what it wrote.
-    fn crash(&mut self) -> (Vec<u8>, [Vec<u8>; 2]) {
+    fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.process.id()).unwrap();
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::ABORT).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+
+    /// Whether it holds a key now.
+    fn shows(&self, keys: &Keys) -> bool {
+        keys.are_in_process(self.process.id()).unwrap()
+    }
+
+    /// Has it crash, while it holds a key if it ever does, and gives its core file and what it wrote.
+    fn crash(&mut self, keys: &Keys) -> (Vec<u8>, [Vec<u8>; 2]) {
+        // A process that stands still cannot end its session between the look and the crash.
+        for _ in 0..SCANS {
+            self.signal(Signal::STOP);
+            if self.shows(keys) {
+                break;
+            }
+            self.signal(Signal::CONT);
+            thread::sleep(INTERVAL);
+        }
+        self.signal(Signal::ABORT);
+        self.signal(Signal::CONT);
         assert!(!self.process.wait().unwrap().success());
         let mut rest = Vec::new();
         self.said.read_to_end(&mut rest).unwrap();
