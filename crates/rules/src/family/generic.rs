@@ -1,9 +1,9 @@
 //! The generic rules: one set for all DRMs, deprecated and still accepted in tokens.
 
 use super::family;
-use super::prm::{CappingResolution, HdcpType, WaysOut};
+use super::prm::{CappingResolution, HdcpType};
 use crate::form::numbers;
-use crate::{Level, MinSecurity, OutputPolicy, Permission};
+use crate::{OutputPolicy, Permission};
 
 numbers! {
     /// The least security level of a device, whatever its DRM.
@@ -19,19 +19,6 @@ numbers! {
         /// The same, and certified. What each DRM makes of it is inferred; the canonical policy has
         /// no such step, so it counts as [`Self::HardwareDecode`] there.
         Certified = 4,
-    }
-}
-
-impl GenericLevel {
-    /// The level of a device that it asks for.
-    #[must_use]
-    pub const fn level(self) -> Level {
-        match self {
-            Self::Test => Level::None,
-            Self::SoftwareCrypto => Level::Low,
-            Self::HardwareCrypto => Level::Medium,
-            Self::HardwareDecode | Self::Certified => Level::High,
-        }
     }
 }
 
@@ -80,24 +67,13 @@ family! {
 }
 
 impl GenericRules {
-    /// What the rules demand of the device and its outputs.
+    /// What the rules demand of the device and its outputs: what PRM's of the same names do, and what
+    /// they say of AirPlay.
     #[must_use]
     pub fn policy(&self) -> OutputPolicy {
-        let shared = WaysOut {
-            analog_cap: self.analog_capping_resolution,
-            digital_only: self.digital_only,
-            hdcp: self.hdcp,
-            hdcp_type: self.hdcp_type,
-            image_constraint: self.image_constraint,
-            uncompressed_cap: self.uncompressed_digital_capping_resolution,
-            device_cap: self.device_capping_resolution,
-            unprotected_analog: self.unprotected_analog_output,
-            unprotected_digital: self.unprotected_digital_output,
-            watermarking: self.watermarking_enabled,
-        };
         OutputPolicy {
             airplay: Permission::allow_if(self.airplay_output),
-            ..shared.policy(MinSecurity::AtLeast(self.min_level.level()))
+            ..self.prm().policy()
         }
     }
 }

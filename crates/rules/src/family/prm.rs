@@ -92,7 +92,7 @@ impl RuleValue for CappingResolution {
 }
 
 impl CappingResolution {
-    pub(super) const fn limit(self) -> PictureLimit {
+    const fn limit(self) -> PictureLimit {
         match self {
             Self::Pixels(pixels) => PictureLimit::Pixels(pixels),
             // An unknown cap closes its way out by another field, since no size is small enough.
@@ -194,58 +194,13 @@ impl PrmRules {
             PrmLevel::HardwareDecode | PrmLevel::Certified => MinSecurity::AtLeast(Level::High),
             PrmLevel::Nobody => MinSecurity::Deny,
         };
-        let mut policy = self.ways_out().policy(min_security);
-        match self.secure_media_path_activation {
-            None => {}
-            Some(SecureMediaPathActivation::Off) => {
-                policy.secure_media_path = SecureMediaPath::Optional;
-            }
-            Some(SecureMediaPathActivation::On | SecureMediaPathActivation::Unknown) => {
-                policy.secure_media_path = SecureMediaPath::Required;
-            }
-        }
-        policy
-    }
-
-    pub(super) const fn ways_out(&self) -> WaysOut {
-        WaysOut {
-            analog_cap: self.analog_capping_resolution,
-            digital_only: self.digital_only,
-            hdcp: self.hdcp,
-            hdcp_type: self.hdcp_type,
-            image_constraint: self.image_constraint,
-            uncompressed_cap: self.uncompressed_digital_capping_resolution,
-            device_cap: self.device_capping_resolution,
-            unprotected_analog: self.unprotected_analog_output,
-            unprotected_digital: self.unprotected_digital_output,
-            watermarking: self.watermarking_enabled,
-        }
-    }
-}
-
-/// What PRM and the generic rules say alike.
-pub(super) struct WaysOut {
-    pub(super) analog_cap: CappingResolution,
-    pub(super) digital_only: bool,
-    pub(super) hdcp: bool,
-    pub(super) hdcp_type: HdcpType,
-    pub(super) image_constraint: bool,
-    pub(super) uncompressed_cap: CappingResolution,
-    pub(super) device_cap: CappingResolution,
-    pub(super) unprotected_analog: bool,
-    pub(super) unprotected_digital: bool,
-    pub(super) watermarking: bool,
-}
-
-impl WaysOut {
-    pub(super) fn policy(&self, min_security: MinSecurity) -> OutputPolicy {
-        let digital_video = match (self.unprotected_digital, self.hdcp) {
+        let digital_video = match (self.unprotected_digital_output, self.hdcp) {
             (true, _) => DigitalVideo::AllowAny,
             (false, true) => DigitalVideo::HdcpRequired(self.hdcp_type.hdcp()),
             (false, false) => DigitalVideo::Block,
         };
-        let analog_video = match (self.digital_only, self.unprotected_analog) {
-            _ if self.analog_cap == CappingResolution::Unknown => AnalogVideo::Block,
+        let analog_video = match (self.digital_only, self.unprotected_analog_output) {
+            _ if self.analog_capping_resolution == CappingResolution::Unknown => AnalogVideo::Block,
             (true, _) => AnalogVideo::Block,
             (false, true) => AnalogVideo::AllowAny,
             (false, false) => AnalogVideo::CgmsRequired(CgmsA::CopyNever),
@@ -258,27 +213,34 @@ impl WaysOut {
         // one gives no fallback, which is what no limit means there.
         let falls_back = matches!(digital_video, DigitalVideo::HdcpRequired(Hdcp::Type1(_)));
         let uncompressed_cap = match falls_back {
-            true => self.uncompressed_cap.limit(),
+            true => self.uncompressed_digital_capping_resolution.limit(),
             false => PictureLimit::Unlimited,
         };
-        let min_security = match self.device_cap {
+        let min_security = match self.device_capping_resolution {
             // Every way out is closed, so there is nothing left to grant.
             CappingResolution::Unknown => MinSecurity::Deny,
             _ => min_security,
+        };
+        let secure_media_path = match self.secure_media_path_activation {
+            None => secure_from(min_security),
+            Some(SecureMediaPathActivation::Off) => SecureMediaPath::Optional,
+            Some(SecureMediaPathActivation::On | SecureMediaPathActivation::Unknown) => {
+                SecureMediaPath::Required
+            }
         };
         OutputPolicy {
             min_security,
             digital_video,
             analog_video,
-            max_res_analog: self.analog_cap.limit().stricter(constraint),
+            max_res_analog: self.analog_capping_resolution.limit().stricter(constraint),
             max_res_uncompressed_digital: uncompressed_cap,
             max_res_compressed_digital: PictureLimit::Unlimited,
-            max_res_device: self.device_cap.limit(),
-            watermark: match self.watermarking {
+            max_res_device: self.device_capping_resolution.limit(),
+            watermark: match self.watermarking_enabled {
                 true => Watermark::Permitted,
                 false => Watermark::Forbidden,
             },
-            secure_media_path: secure_from(min_security),
+            secure_media_path,
             ..OutputPolicy::UNSPECIFIED
         }
     }
