@@ -8,7 +8,7 @@
 
 mod support;
 
-use support::{Device, Service, cenc_use, key, license, records, samples};
+use support::{Device, Service, cenc_use, key, license, records, samples, unit};
 
 use keybearer_core::{Caller, InPlace};
 use keybearer_wire::body::{Decrypt, DecryptUnit, Decrypted, MAX_REJECTIONS};
@@ -87,19 +87,8 @@ fn decryption_for_a_decoder_allocates_nothing() {
     let mut data = vec![1; 70_000];
     for rejected in 0..12 {
         let request = DecryptUnit {
-            channel,
-            key_id: [7; 16],
-            license: None,
-            scheme: 1,
-            iv_size: 8,
-            constant_iv: None,
-            crypt_blocks: 0,
-            skip_blocks: 0,
-            duration_ms: 40,
-            samples: Blob(&samples),
-            subsamples: Blob(&subsamples),
             rejected: rejected.min(1),
-            decoded: 0,
+            ..unit(channel, &samples, &subsamples)
         };
         let request = request.encode(MAX_REQUEST).unwrap();
         let counted = allocation_counter::measure(|| {

@@ -22,4 +22,5 @@ pub use forever::forever;
 pub use platform::{
     FakeClock, FakeCounter, FakePlatform, FakeRng, FakeVault, INSIDE, Shared, World, parts,
 };
+pub use protected::unit;
 pub use service::{NOW, Service, cenc_use, key, license, seconds, secret};

@@ -2,7 +2,7 @@
 
 use keybearer_core::{Buffers, Caller, ClientId, NoMedia};
 use keybearer_wire::Status;
-use keybearer_wire::body::{self, UnitDecrypted};
+use keybearer_wire::body::{self, DecryptUnit, UnitDecrypted};
 use keybearer_wire::field::Blob;
 
 use super::device::{Device, Sample, records};
@@ -72,27 +72,32 @@ impl Device {
         channel: u64,
         samples: &[Sample],
         (input, output): (&[u8], &mut [u8]),
-        edit: impl FnOnce(&mut body::DecryptUnit<'_>),
+        edit: impl FnOnce(&mut DecryptUnit<'_>),
     ) -> Result<UnitDecrypted, Status> {
         let (samples, subsamples) = records(samples);
-        let mut request = body::DecryptUnit {
-            channel,
-            key_id: [7; 16],
-            license: None,
-            scheme: 1,
-            iv_size: 8,
-            constant_iv: None,
-            crypt_blocks: 0,
-            skip_blocks: 0,
-            duration_ms: 40,
-            samples: Blob(&samples),
-            subsamples: Blob(&subsamples),
-            rejected: 0,
-            decoded: 0,
-        };
+        let mut request = unit(channel, &samples, &subsamples);
         edit(&mut request);
         self.as_client(decoder, |it| {
             it.call(&request, &mut Buffers { input, output }, |a| a)
         })
+    }
+}
+
+/// A request to decrypt units under key 7, of which the decoder rejected none.
+pub fn unit<'a>(channel: u64, samples: &'a [u8], subsamples: &'a [u8]) -> DecryptUnit<'a> {
+    DecryptUnit {
+        channel,
+        key_id: [7; 16],
+        license: None,
+        scheme: 1,
+        iv_size: 8,
+        constant_iv: None,
+        crypt_blocks: 0,
+        skip_blocks: 0,
+        duration_ms: 40,
+        samples: Blob(samples),
+        subsamples: Blob(subsamples),
+        rejected: 0,
+        decoded: 0,
     }
 }
