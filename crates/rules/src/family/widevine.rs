@@ -48,7 +48,7 @@ numbers! {
 numbers! {
     /// HDCP by the codes of the licence protocol.
     ///
-    /// The seed gives 0, 1 and 5; that 5 is version 2.3 follows from the protocol's numbering.
+    /// The tables use 0, 1 and 5; that 5 is version 2.3 follows from the protocol's numbering.
     WidevineHdcp as Int, "0 to 10 or 255" {
         /// Not required.
         None = 0,

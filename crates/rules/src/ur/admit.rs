@@ -239,7 +239,7 @@ fn widevine_platform(rules: &WidevineRules, claims: &WidevineClaims) -> Verdict<
     if let Some(status) = claims.platform {
         let unverified = match status {
             PlatformStatus::Unverified => !rules.allow_unverified_platform,
-            // The seed lifts only the other status.
+            // The rule speaks of the other status only.
             PlatformStatus::Tampered => true,
             _ => false,
         };
