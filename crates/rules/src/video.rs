@@ -62,7 +62,10 @@ impl Hdcp {
         }
     }
 
-    const fn from_parts(version: HdcpVersion, stream_type: u8) -> Option<Self> {
+    /// A version with a content stream type; `None` for a type that the version cannot carry or that
+    /// does not exist.
+    #[must_use]
+    pub const fn from_parts(version: HdcpVersion, stream_type: u8) -> Option<Self> {
         match (stream_type, version) {
             (0, version) => Some(Self::Type0(version)),
             (1, HdcpVersion::V2_2) => Some(Self::Type1(Type1Version::V2_2)),

@@ -1,10 +1,9 @@
 //! The outputs as they are known during one call.
 
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
-use keybearer_rules::{
-    CgmsA, Hdcp, HdcpVersion, Output, OutputKind, Report, SoundForm, Source, Type1Version,
-};
+use keybearer_rules::{CgmsA, Hdcp, HdcpVersion, Output, OutputKind, Report, SoundForm, Source};
 use keybearer_wire::Status;
 use keybearer_wire::body::{OutputReport, ReportOutputs};
 use keybearer_wire::limits::MAX_OUTPUTS;
@@ -166,11 +165,7 @@ impl Sight {
 /// here, is the weaker value.
 fn output(stated: &OutputReport) -> Output {
     let hdcp = HdcpVersion::from_code(stated.hdcp_version).map(|version| {
-        match (stated.hdcp_stream_type, version) {
-            (1, HdcpVersion::V2_2) => Hdcp::Type1(Type1Version::V2_2),
-            (1, HdcpVersion::V2_3) => Hdcp::Type1(Type1Version::V2_3),
-            _ => Hdcp::Type0(version),
-        }
+        Hdcp::from_parts(version, stated.hdcp_stream_type).unwrap_or(Hdcp::Type0(version))
     });
     Output {
         kind: OutputKind::from_code(stated.kind).unwrap_or(OutputKind::Unknown),
@@ -180,6 +175,6 @@ fn output(stated: &OutputReport) -> Output {
         color_stripe: stated.color_stripe,
         scms: stated.scms,
         sound: SoundForm::from_code(stated.sound).unwrap_or(SoundForm::Unknown),
-        picture: stated.picture.and_then(core::num::NonZeroU32::new),
+        picture: stated.picture.and_then(NonZeroU32::new),
     }
 }
