@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{FromRequest, Path, Query, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -98,14 +97,20 @@ pub(super) async fn ask<T: Send + 'static>(
     }
 }
 
-/// Reads a JSON body.
-pub(super) async fn read<T: DeserializeOwned>(
-    app: &App,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<T, Problem> {
-    let bytes = zeroize::Zeroizing::new(read_body(headers, body, MAX_BODY, app.body_time()).await?);
-    serde_json::from_slice(&bytes).map_err(|error| Problem::json(&error))
+/// What the body says, as JSON. It may hold keys, so its bytes are wiped.
+pub(super) struct Sent<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Sent<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = read_body(&parts.headers, body, MAX_BODY, app.body_time()).await?;
+        let bytes = zeroize::Zeroizing::new(bytes);
+        serde_json::from_slice(&bytes)
+            .map(Self)
+            .map_err(|error| Problem::json(&error))
+    }
 }
 
 pub(super) fn answer(status: StatusCode, body: &impl Serialize) -> Response {
@@ -149,10 +154,8 @@ async fn content(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<
 
 async fn create_content(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    body: Body,
+    Sent(spec): Sent<ContentSpec>,
 ) -> Result<Response, Problem> {
-    let spec: ContentSpec = read(&app, &headers, body).await?;
     let created = ask(&app, move |registry| registry.create_content(spec));
     Ok(answer(
         StatusCode::CREATED,
@@ -163,10 +166,8 @@ async fn create_content(
 async fn put_content(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
+    Sent(spec): Sent<ContentSpec>,
 ) -> Result<Response, Problem> {
-    let spec: ContentSpec = read(&app, &headers, body).await?;
     if spec.id != id {
         return Err(Problem::parameter(
             "the same content id in address and body",
@@ -195,10 +196,8 @@ struct EnrolmentForm {
 
 async fn mint_enrolment(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    body: Body,
+    Sent(form): Sent<EnrolmentForm>,
 ) -> Result<Response, Problem> {
-    let form: EnrolmentForm = read(&app, &headers, body).await?;
     let token = EnrolmentToken {
         tenant: form.tenant.unwrap_or_else(|| DEFAULT_TENANT.to_owned()),
         model: form.model.map(|model| model.0),
@@ -220,10 +219,8 @@ struct FactoryForm {
 
 async fn mint_factory(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    body: Body,
+    Sent(form): Sent<FactoryForm>,
 ) -> Result<Response, Problem> {
-    let form: FactoryForm = read(&app, &headers, body).await?;
     let token = FactoryToken {
         tenant: form.tenant.unwrap_or_else(|| DEFAULT_TENANT.to_owned()),
         key_digest: form.key_digest.0,

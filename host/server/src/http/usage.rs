@@ -1,27 +1,33 @@
 //! Usage rules on the operator's side.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use keybearer_license::HardwareModel;
 use keybearer_rules::Drm;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::App;
-use super::admin::{answer, ask, read};
+use super::admin::{Sent, answer, ask};
 use super::problem::Problem;
 use crate::config::text::TextForm;
 use crate::names::Named;
 use crate::registry::{Registry, RegistryError};
-use crate::usage::{DeviceGroup, DeviceModel, DrmGroup, ProfileForm, RuleValues, Warning};
+use crate::usage::{Definitions, DeviceModel, ProfileForm, RuleValues, Warning};
 
 /// What the routes below answer.
 type Answered = Result<Response, Problem>;
+/// The same, in the making.
+type Answering = Pin<Box<dyn Future<Output = Answered> + Send>>;
+/// What a change comes to: what it will most likely not do although it was meant to.
+type Defined = Result<Vec<Warning>, RegistryError>;
 
 /// The routes, below `/admin/v1`.
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -30,36 +36,72 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/profiles", get(profiles))
         .route(
             "/profiles/{id}",
-            get(profile).put(put_profile).delete(remove_profile),
+            get(profile)
+                .put(definer(|registry, id, form| {
+                    registry.put_profile(id, &form)
+                }))
+                .delete(remover(Registry::remove_profile)),
         )
         .route("/profiles/{id}/check", post(check_profile))
-        .route("/device-groups", get(device_groups))
+        .route("/device-groups", get(part(|all| &all.device_groups)))
         .route(
             "/device-groups/{id}",
-            put(put_device_group).delete(remove_device_group),
+            put(definer(Registry::put_device_group)).delete(remover(Registry::remove_device_group)),
         )
-        .route("/device-models", get(device_models))
+        .route("/device-models", get(part(|all| &all.device_models)))
         .route(
             "/device-models/{model}",
-            put(put_device_model).delete(remove_device_model),
+            put(put_device_model).delete(remover(Registry::remove_device_model)),
         )
-        .route("/overrides", get(overrides))
+        .route("/overrides", get(part(|all| &all.overrides)))
         .route(
             "/overrides/{profile}/{family}/{model}",
             put(put_override).delete(remove_override),
         )
-        .route("/hdcp-skip-list", get(skip_list).put(put_skip_list))
-        .route("/drm-groups", get(drm_groups))
+        .route(
+            "/hdcp-skip-list",
+            get(part(|all| &all.hdcp_skip_list)).put(put_skip_list),
+        )
+        .route("/drm-groups", get(part(|all| &all.drm_groups)))
         .route(
             "/drm-groups/{id}",
-            put(put_drm_group).delete(remove_drm_group),
+            put(definer(Registry::put_drm_group)).delete(remover(Registry::remove_drm_group)),
         )
 }
 
-/// What a change answers: what it will most likely not do although it was meant to.
+/// Shows a part of the definitions.
+fn part<T: Serialize + 'static>(
+    of: fn(&Definitions) -> &T,
+) -> impl Fn(State<Arc<App>>) -> Answering + Clone {
+    move |State(app)| {
+        Box::pin(async move {
+            let all = ask(&app, Registry::definitions).await?;
+            Ok(answer(StatusCode::OK, of(&all)))
+        })
+    }
+}
+
+/// Defines what the address names as the body has it.
+fn definer<T: DeserializeOwned + Send + 'static>(
+    define: fn(&Registry, &str, T) -> Defined,
+) -> impl Fn(State<Arc<App>>, Path<String>, Sent<T>) -> Answering + Clone {
+    move |State(app), Path(id), Sent(form)| {
+        Box::pin(async move { defined(&app, move |registry| define(registry, &id, form)).await })
+    }
+}
+
+/// Removes what the address names.
+fn remover(
+    remove: fn(&Registry, &str) -> Result<(), RegistryError>,
+) -> impl Fn(State<Arc<App>>, Path<String>) -> Answering + Clone {
+    move |State(app), Path(id)| {
+        Box::pin(async move { removed(&app, move |registry| remove(registry, &id)).await })
+    }
+}
+
 async fn defined(
     app: &App,
-    define: impl FnOnce(&Registry) -> Result<Vec<Warning>, RegistryError> + Send + 'static,
+    define: impl FnOnce(&Registry) -> Defined + Send + 'static,
 ) -> Answered {
     let warnings = ask(app, define).await?;
     Ok(answer(StatusCode::OK, &json!({ "warnings": warnings })))
@@ -95,23 +137,11 @@ async fn profile(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answere
     Ok(answer(StatusCode::OK, &profile))
 }
 
-async fn put_profile(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answered {
-    let form: ProfileForm = read(&app, &headers, body).await?;
-    defined(&app, move |registry| registry.put_profile(&id, &form)).await
-}
-
 async fn check_profile(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
+    Sent(form): Sent<ProfileForm>,
 ) -> Answered {
-    let form: ProfileForm = read(&app, &headers, body).await?;
     let (profile, warnings) = ask(&app, move |registry| registry.try_profile(&id, &form)).await?;
     Ok(answer(
         StatusCode::OK,
@@ -119,41 +149,11 @@ async fn check_profile(
     ))
 }
 
-async fn remove_profile(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
-    removed(&app, move |registry| registry.remove_profile(&id)).await
-}
-
-async fn device_groups(State(app): State<Arc<App>>) -> Answered {
-    let all = ask(&app, Registry::definitions).await?;
-    Ok(answer(StatusCode::OK, &all.device_groups))
-}
-
-async fn put_device_group(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answered {
-    let group: DeviceGroup = read(&app, &headers, body).await?;
-    defined(&app, move |registry| registry.put_device_group(&id, group)).await
-}
-
-async fn remove_device_group(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
-    removed(&app, move |registry| registry.remove_device_group(&id)).await
-}
-
-async fn device_models(State(app): State<Arc<App>>) -> Answered {
-    let all = ask(&app, Registry::definitions).await?;
-    Ok(answer(StatusCode::OK, &all.device_models))
-}
-
 async fn put_device_model(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
-    headers: HeaderMap,
-    body: Body,
+    Sent(model): Sent<DeviceModel>,
 ) -> Answered {
-    let model: DeviceModel = read(&app, &headers, body).await?;
     let name = model_name(&name)?;
     defined(&app, move |registry| {
         registry.put_device_model(&name, &model)
@@ -161,22 +161,11 @@ async fn put_device_model(
     .await
 }
 
-async fn remove_device_model(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answered {
-    removed(&app, move |registry| registry.remove_device_model(&name)).await
-}
-
-async fn overrides(State(app): State<Arc<App>>) -> Answered {
-    let all = ask(&app, Registry::definitions).await?;
-    Ok(answer(StatusCode::OK, &all.overrides))
-}
-
 async fn put_override(
     State(app): State<Arc<App>>,
     Path((profile, drm, model)): Path<(String, String, String)>,
-    headers: HeaderMap,
-    body: Body,
+    Sent(values): Sent<RuleValues>,
 ) -> Answered {
-    let values: RuleValues = read(&app, &headers, body).await?;
     let (drm, model) = (family(&drm)?, model_name(&model)?);
     defined(&app, move |registry| {
         registry.put_override(&profile, drm, &model, &values)
@@ -195,33 +184,8 @@ async fn remove_override(
     .await
 }
 
-async fn skip_list(State(app): State<Arc<App>>) -> Answered {
-    let all = ask(&app, Registry::definitions).await?;
-    Ok(answer(StatusCode::OK, &all.hdcp_skip_list))
-}
-
-async fn put_skip_list(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Answered {
-    let ids: Vec<u32> = read(&app, &headers, body).await?;
+async fn put_skip_list(State(app): State<Arc<App>>, Sent(ids): Sent<Vec<u32>>) -> Answered {
     defined(&app, move |registry| registry.put_hdcp_skip_list(&ids)).await
-}
-
-async fn drm_groups(State(app): State<Arc<App>>) -> Answered {
-    let all = ask(&app, Registry::definitions).await?;
-    Ok(answer(StatusCode::OK, &all.drm_groups))
-}
-
-async fn put_drm_group(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answered {
-    let group: DrmGroup = read(&app, &headers, body).await?;
-    defined(&app, move |registry| registry.put_drm_group(&id, group)).await
-}
-
-async fn remove_drm_group(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
-    removed(&app, move |registry| registry.remove_drm_group(&id)).await
 }
 
 fn family(name: &str) -> Result<Drm, Problem> {
