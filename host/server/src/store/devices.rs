@@ -100,24 +100,7 @@ impl View {
         let Some(devices) = self.table(DEVICES)? else {
             return Ok(false);
         };
-        match devices.get(ueid.as_bytes())? {
-            Some(entry) => Ok(read::<DeviceRecord>("devices", entry.value())?
-                .revoked
-                .is_some()),
-            None => Ok(false),
-        }
-    }
-
-    /// Whether a device is suspended.
-    pub(crate) fn is_suspended(&self, ueid: &Ueid) -> Result<bool, StoreError> {
-        let Some(devices) = self.table(DEVICES)? else {
-            return Ok(false);
-        };
-        let Some(entry) = devices.get(ueid.as_bytes())? else {
-            return Ok(false);
-        };
-        let record: DeviceRecord = read("devices", entry.value())?;
-        Ok(record.suspended.is_some())
+        Ok(known(&devices, ueid.as_bytes())?.is_some_and(|device| device.revoked.is_some()))
     }
 
     /// The serials that are revoked, sorted, and the number of the list that says so.
@@ -137,11 +120,7 @@ impl View {
 impl Change {
     /// What is known of a device.
     pub(crate) fn device(&self, ueid: &Ueid) -> Result<Option<DeviceRecord>, StoreError> {
-        let devices = self.transaction.open_table(DEVICES)?;
-        let entry = devices.get(ueid.as_bytes())?;
-        entry
-            .map(|entry| read("devices", entry.value()))
-            .transpose()
+        known(&self.transaction.open_table(DEVICES)?, ueid.as_bytes())
     }
 
     /// What is known of the device that was certified with a key.
@@ -151,10 +130,10 @@ impl Change {
             return Ok(None);
         };
         let devices = self.transaction.open_table(DEVICES)?;
-        let Some(entry) = devices.get(ueid.value())? else {
-            return Err(StoreError::Damaged { table: "devices" });
-        };
-        read("devices", entry.value()).map(Some)
+        match known(&devices, ueid.value())? {
+            Some(device) => Ok(Some(device)),
+            None => Err(StoreError::Damaged { table: "devices" }),
+        }
     }
 
     /// The chain that was issued to a device.
@@ -207,23 +186,24 @@ impl Change {
         self.number(REVOCATION_NUMBER)
     }
 
+    /// The device that a certificate was issued to here.
+    fn ueid_of(&self, serial: &Serial) -> Result<Option<[u8; 33]>, StoreError> {
+        let serials = self.transaction.open_table(SERIALS)?;
+        let ueid = serials.get(&serial.0)?.map(|entry| *entry.value());
+        Ok(ueid)
+    }
+
     /// Suspends a device from `since` on, or ends that. Tells whether there is such a one.
     pub(crate) fn suspend(
         &self,
         serial: &Serial,
         since: Option<UnixTime>,
     ) -> Result<bool, StoreError> {
-        let ueid = self
-            .transaction
-            .open_table(SERIALS)?
-            .get(&serial.0)?
-            .map(|entry| *entry.value());
-        let Some(ueid) = ueid else { return Ok(false) };
+        let Some(ueid) = self.ueid_of(serial)? else {
+            return Ok(false);
+        };
         let mut devices = self.transaction.open_table(DEVICES)?;
-        let record = devices
-            .get(&ueid)?
-            .map(|entry| read::<DeviceRecord>("devices", entry.value()));
-        let Some(mut record) = record.transpose()? else {
+        let Some(mut record) = known(&devices, &ueid)? else {
             return Err(StoreError::Damaged { table: "devices" });
         };
         record.suspended = since.map(|since| since.0);
@@ -233,12 +213,9 @@ impl Change {
 
     /// Revokes a certificate that was issued here. Tells whether there is such a one.
     pub(crate) fn revoke(&self, serial: &Serial, now: UnixTime) -> Result<bool, StoreError> {
-        let ueid = self
-            .transaction
-            .open_table(SERIALS)?
-            .get(&serial.0)?
-            .map(|entry| *entry.value());
-        let Some(ueid) = ueid else { return Ok(false) };
+        let Some(ueid) = self.ueid_of(serial)? else {
+            return Ok(false);
+        };
         if self.is_revoked(serial)? {
             return Ok(true);
         }
@@ -246,10 +223,7 @@ impl Change {
             .open_table(REVOKED)?
             .insert(&serial.0, now.0)?;
         let mut devices = self.transaction.open_table(DEVICES)?;
-        let record = devices
-            .get(&ueid)?
-            .map(|entry| read::<DeviceRecord>("devices", entry.value()));
-        if let Some(mut record) = record.transpose()? {
+        if let Some(mut record) = known(&devices, &ueid)? {
             record.revoked = Some(now.0);
             devices.insert(&ueid, written("devices", &record)?.as_slice())?;
         }
@@ -259,4 +233,15 @@ impl Change {
         self.set_number(REVOCATION_NUMBER, number)?;
         Ok(true)
     }
+}
+
+/// What a table, of a view or of a change, has about a device.
+fn known(
+    devices: &impl ReadableTable<&'static [u8; 33], &'static [u8]>,
+    ueid: &[u8; 33],
+) -> Result<Option<DeviceRecord>, StoreError> {
+    let entry = devices.get(ueid)?;
+    entry
+        .map(|entry| read("devices", entry.value()))
+        .transpose()
 }

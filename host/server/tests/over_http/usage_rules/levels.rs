@@ -4,11 +4,11 @@ use keybearer_license::{
     Capabilities, ClientKind, DenialReason, PlatformStatus, SecureStorage, Vulnerability,
 };
 use keybearer_rules::{Drm, Level};
-use keybearer_server::{ContentSpec, KeySpec};
+use keybearer_server::{CallbackSpec, ContentSpec, KeySpec};
 use serde_json::{Value, json};
 
 use super::outputs::capable;
-use super::setting::{Ask, Setting, broken, channel_under};
+use super::setting::{Ask, Setting, broken, channel_under, film, operator, says};
 use crate::support::{denial, key, kid, license};
 
 /// A channel of the integration tenant, whose key takes any level, under a profile.
@@ -152,6 +152,32 @@ fn ur_19_a_revoked_device_gets_nothing_unless_the_profile_lets_it() {
         let denial = player.acquire(&[n], ask()).unwrap_err();
         assert_eq!(denial.reason, Some(DenialReason::DeviceRevoked));
     }
+}
+
+#[test]
+fn ur_19_the_operators_service_is_heard_about_a_suspended_device_too() {
+    let right = json!({ "contentId": "film", "usageRulesProfileId": "SD" });
+    let granted = says("200 OK", &json!({ "contentRights": [right] }));
+    let (url, _asked) = operator(vec![granted.clone(), granted]);
+    let setting = Setting::with(vec![film()], |tenants| {
+        tenants[0].callback = Some(CallbackSpec::new(url));
+    });
+    let player = setting.player(Drm::Widevine);
+    let devices = setting.done("GET", "/admin/v1/devices", &Value::Null);
+    let serial = devices[0]["serial"].as_str().unwrap();
+    let suspend = format!("/admin/v1/devices/{serial}/suspend");
+    setting.done("POST", &suspend, &Value::Null);
+    let ask = || Ask {
+        says: capable(),
+        ..Ask::default()
+    };
+    let denial = broken(player.acquire(&[1], ask()), "UR-19 Widevine.");
+    assert_eq!(denial.reason, Some(DenialReason::DeviceRevoked));
+    setting.profile(
+        "SD",
+        &json!({ "Widevine": { "overrideDeviceRevocation": true } }),
+    );
+    assert_eq!(player.acquire(&[1], ask()).unwrap(), [1]);
 }
 
 /// A browser on a platform of a status.
