@@ -12,6 +12,8 @@ use crate::names::{Name, words};
 
 /// Most entries of each kind: what is written is one record, read and checked as a whole.
 const MAX_ENTRIES: usize = 4096;
+/// Most device models that one warning names: there may be as many warnings as there are groups.
+const MAX_NAMED: usize = 16;
 
 /// A profile: for each rule family that it speaks of, the values that differ from those it starts
 /// from. A built-in profile starts from its own columns. An added one starts from the default
@@ -310,6 +312,10 @@ fn counter_warnings(definitions: &Definitions) -> Vec<Warning> {
     if without.is_empty() {
         return Vec::new();
     }
+    let mut named = without[..without.len().min(MAX_NAMED)].join(", ");
+    if without.len() > MAX_NAMED {
+        named += &format!(" and {} more", without.len() - MAX_NAMED);
+    }
     let persistent = definitions
         .drm_groups
         .iter()
@@ -319,8 +325,7 @@ fn counter_warnings(definitions: &Definitions) -> Vec<Warning> {
             about: format!("drm-groups/{id}"),
             rule: None,
             what: format!(
-                "persistent licences need a counter, which these device models have not: {}",
-                without.join(", ")
+                "persistent licences need a counter, which these device models have not: {named}"
             ),
         })
         .collect()

@@ -198,6 +198,16 @@ fn persistent_licences_warn_where_a_model_has_no_counter() {
     assert_eq!(warning.about, "drm-groups/sport");
     assert!(warning.what.ends_with("Dongle, Stick"), "{}", warning.what);
     assert!(with("non-persistent").warnings().is_empty());
+    // As many models as there may be make no longer warning.
+    let many: serde_json::Map<_, _> = (0..20)
+        .map(|n| (format!("Box {n:02}"), json!({})))
+        .collect();
+    let many = book(json!({
+        "device_models": many,
+        "drm_groups": { "sport": { "level": "low", "license_type": "persistent" } },
+    }));
+    let what = &many.warnings()[0].what;
+    assert!(what.ends_with("Box 14, Box 15 and 4 more"), "{what}");
 }
 
 fn request(change: impl FnOnce(&mut Capabilities, &mut Capabilities)) -> LicenseRequest {
