@@ -43,12 +43,8 @@ impl<'a> Facts<'a> {
         of: impl Fn(&Capabilities) -> Option<T>,
         stricter: impl FnOnce(T, T) -> T,
     ) -> Option<T> {
-        match (of(self.trusted), of(self.host)) {
-            (Some(trusted), Some(host)) => Some(stricter(trusted, host)),
-            (Some(trusted), None) => Some(trusted),
-            (None, Some(host)) => (self.level < Level::High).then_some(host),
-            (None, None) => None,
-        }
+        let counts = self.level < Level::High || of(self.trusted).is_some();
+        counts.then(|| self.against(of, stricter)).flatten()
     }
 
     /// What is held against the device, whoever says it.
