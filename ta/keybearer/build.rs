@@ -2,8 +2,6 @@
 //! need none of this.
 
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=uuid.txt");
     #[cfg(feature = "ta")]
     image::build();
 }

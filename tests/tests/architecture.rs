@@ -127,7 +127,6 @@ const UNSAFE_ALLOWED: &[&str] = &[
     "tests/constant-time/src/valgrind.rs",
     "tests/fake-libteec/src/abi",
     "tests/fake-libteec/src/abi.rs",
-    "tests/qemu/bench-ta/src",
     "tests/src/raw.rs",
 ];
 

@@ -6,9 +6,7 @@ use keybearer_wire::{
 };
 
 pub use crate::memory::{HEAP, STACK};
-
-/// True for development builds (`KEYBEARER_TA_DEBUG=1` at build time).
-pub const DEBUG: bool = is_set(option_env!("KEYBEARER_TA_DEBUG"));
+pub use keybearer_ta_entry::debug::DEBUG;
 
 /// True when this build answers with digests of the pictures: then what it decodes can be guessed at
 /// by whoever chooses the ciphertext, and no key TA but a debug build's may give it anything.
@@ -33,15 +31,3 @@ pub const PICTURES: usize =
 
 /// What the allocator's books, the session itself and its small vectors may take.
 const BOOKS: usize = 64 * 1024;
-
-/// Reads a switch; a build with anything but 1 or 0 stops here.
-const fn is_set(value: Option<&str>) -> bool {
-    match value {
-        None => false,
-        Some(text) => match text.as_bytes() {
-            b"1" => true,
-            b"" | b"0" => false,
-            _ => panic!("KEYBEARER_TA_DEBUG: 1 or 0"),
-        },
-    }
-}

@@ -22,8 +22,7 @@ use keybearer_ta_entry::{
 };
 use keybearer_wire::decoder::MAX_DECODER_RESPONSE;
 use optee_utee::{
-    ErrorKind, Result, raw, ta_close_session, ta_create, ta_destroy, ta_invoke_command,
-    ta_open_session,
+    ErrorKind, Result, ta_close_session, ta_create, ta_destroy, ta_invoke_command, ta_open_session,
 };
 
 /// The one session of this instance; the TEE gives a further one an instance of its own.
@@ -58,20 +57,5 @@ fn invoke(connection: &mut Connection, command: u32, slots: &mut CommandSlots<'_
     })
 }
 
-/// A panic must not become a message to the host: the TEE ends this instance, and no other.
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    // SAFETY: may be called at any time; does not return.
-    unsafe { raw::TEE_Panic(0) };
-    loop {}
-}
-
-/// The signed header, the heap and the properties, written by the build script.
-mod header {
-    #![allow(
-        unused_qualifications,
-        clippy::undocumented_unsafe_blocks,
-        reason = "generated"
-    )]
-    include!(concat!(env!("OUT_DIR"), "/user_ta_header.rs"));
-}
+// A panic ends this instance, and no other.
+keybearer_ta_entry::image!();

@@ -4,12 +4,15 @@
 //! Everything that arrives here comes from the normal world, or from another trusted application on
 //! its behalf, and is hostile: type words, sizes, pointers' contents, the number and order of calls.
 //! [`params`] is the only code that touches shared memory, and [`serve`] decides how much of it a
-//! command may move; what runs behind them sees nothing but private copies.
+//! command may move; what runs behind them sees nothing but private copies. Beside that it has what
+//! every image needs ([`image!`]) and what every build says of itself ([`debug`]).
 
 #![no_std]
 
 extern crate alloc;
 
+pub mod debug;
+pub mod image;
 pub mod params;
 pub mod serve;
 

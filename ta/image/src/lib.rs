@@ -32,6 +32,8 @@ impl Image<'_> {
     /// # Panics
     /// When something is missing; a build script has nobody to answer to.
     pub fn build(&self) {
+        println!("cargo:rerun-if-changed=build.rs");
+        println!("cargo:rerun-if-changed=uuid.txt");
         let config = TaConfig::new_default_with_cargo_env(self.uuid)
             .expect("a UUID was given, and cargo sets version and description")
             .ta_data_size(self.heap)

@@ -13,9 +13,9 @@ use keybearer_wire::limits::OPTEE_MAX_MEDIA;
 /// outside the signed image.
 pub const ANCHORS: &[Digest] = &parse::<{ count(ANCHOR_LIST) }>(ANCHOR_LIST);
 
-/// True for development builds (`KEYBEARER_TA_DEBUG=1` at build time). Every licence request says
-/// so, and a service that is not marked as a test service refuses it.
-pub const DEBUG: bool = is_set(option_env!("KEYBEARER_TA_DEBUG"));
+/// True for development builds. Every licence request says so, and a service that is not marked as a
+/// test service refuses it.
+pub use keybearer_ta_entry::debug::DEBUG;
 
 /// UUID of the decoder whose sessions are given clear media; `None`: nobody's are, and the highest
 /// level is Medium.
@@ -133,17 +133,6 @@ const fn uuid_text(text: &str) -> &str {
         at += 1;
     }
     text
-}
-
-const fn is_set(value: Option<&str>) -> bool {
-    match value {
-        None => false,
-        Some(text) => match text.as_bytes() {
-            b"1" => true,
-            b"" | b"0" => false,
-            _ => panic!("KEYBEARER_TA_DEBUG: 1 or 0"),
-        },
-    }
 }
 
 #[cfg(test)]

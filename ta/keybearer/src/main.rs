@@ -24,8 +24,7 @@ use keybearer_ta_entry::{
     serve::serve,
 };
 use optee_utee::{
-    ErrorKind, Result, raw, ta_close_session, ta_create, ta_destroy, ta_invoke_command,
-    ta_open_session,
+    ErrorKind, Result, ta_close_session, ta_create, ta_destroy, ta_invoke_command, ta_open_session,
 };
 
 /// One core for all sessions; it keeps them apart by client.
@@ -81,21 +80,5 @@ fn invoke(connection: &mut Connection, command: u32, slots: &mut CommandSlots<'_
     })?
 }
 
-/// A panic is a mistake in here and must not become a message to the host: the TEE ends the
-/// instance and with it every key.
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    // SAFETY: may be called at any time; does not return.
-    unsafe { raw::TEE_Panic(0) };
-    loop {}
-}
-
-/// The signed header, the heap and the properties, written by the build script.
-mod header {
-    #![allow(
-        unused_qualifications,
-        clippy::undocumented_unsafe_blocks,
-        reason = "generated"
-    )]
-    include!(concat!(env!("OUT_DIR"), "/user_ta_header.rs"));
-}
+// A panic ends the instance, and with it every key.
+keybearer_ta_entry::image!();

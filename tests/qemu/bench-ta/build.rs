@@ -1,8 +1,6 @@
 //! Header, heap, linker script and libraries, as the trusted applications that ship have them.
 
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=uuid.txt");
     #[cfg(feature = "ta")]
     {
         use keybearer_ta_image::{INSTANCE_KEEP_ALIVE, Image, MULTI_SESSION, SINGLE_INSTANCE};

@@ -51,13 +51,6 @@ fn a_malformed_list_stops_the_build() {
     }
 }
 
-#[test]
-fn debug_is_one_or_nothing() {
-    assert!(is_set(Some("1")));
-    assert!(!is_set(Some("0")) && !is_set(Some("")) && !is_set(None));
-    assert!(std::panic::catch_unwind(|| is_set(Some("yes"))).is_err());
-}
-
 /// The two applications are built from the same sources: they must know each other.
 #[test]
 fn the_decoder_is_the_one_built_from_these_sources() {

@@ -19,7 +19,7 @@ use aes::cipher::{KeyIvInit, StreamCipher};
 use keybearer_ta_entry::params::{CommandSlots, NoSlots};
 use optee_utee::{
     AlgorithmId, AttributeId, AttributeMemref, Cipher, ErrorKind, OperationMode, Result,
-    TransientObject, TransientObjectType, raw, ta_close_session, ta_create, ta_destroy,
+    TransientObject, TransientObjectType, ta_close_session, ta_create, ta_destroy,
     ta_invoke_command, ta_open_session,
 };
 
@@ -99,19 +99,4 @@ fn in_pieces(
     slots.media_out.set_len(len)
 }
 
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    // SAFETY: may be called at any time; does not return.
-    unsafe { raw::TEE_Panic(0) };
-    loop {}
-}
-
-/// The signed header, the heap and the properties, written by the build script.
-mod header {
-    #![allow(
-        unused_qualifications,
-        clippy::undocumented_unsafe_blocks,
-        reason = "generated"
-    )]
-    include!(concat!(env!("OUT_DIR"), "/user_ta_header.rs"));
-}
+keybearer_ta_entry::image!();
