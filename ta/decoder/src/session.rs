@@ -271,12 +271,6 @@ impl<C: Connect, O: Output> Session<C, O> {
         self.presented(&flushed.map_err(|_| Status::Platform)?, None, digests)
     }
 
-    /// Drops what waits; decoding goes on at the next IDR picture.
-    fn skip(&mut self) {
-        self.decoder.lost();
-        self.holds_protected = false;
-    }
-
     fn presented(
         &self,
         presented: &[Presented],
@@ -330,6 +324,11 @@ impl<C: Connect, O> Session<C, O> {
             // A key TA that does not know it any more has closed it.
             let _: Result<(key::Empty, _), _> = exchange(keys, &close, None, &mut []);
         }
+        self.skip();
+    }
+
+    /// Drops what waits; decoding goes on at the next IDR picture.
+    fn skip(&mut self) {
         self.decoder.lost();
         self.holds_protected = false;
     }
