@@ -25,6 +25,7 @@ pub const fn response_limit(command: u32) -> usize {
             | Command::RemoveLicense
             | Command::EraseIdentity
             | Command::LoadRevocationList
+            | Command::ReportOutputs
             | Command::OpenSession
             | Command::IssueTicket
             | Command::RedeemTicket

@@ -238,6 +238,11 @@ fn story(lasting: bool) -> usize {
     };
     story.step(&mut device, &load, &mut NoMedia);
     story.step(&mut device, &body::Statuses { session }, &mut NoMedia);
+    let outputs = body::ReportOutputs {
+        sequence: 1,
+        outputs: List(Vec::new()),
+    };
+    story.step(&mut device, &outputs, &mut NoMedia);
     let (samples, subsamples) = records(&samples(&[16]));
     let decrypt = body::Decrypt {
         session,

@@ -10,7 +10,7 @@
 
 use keybearer_crypto::Digest;
 use keybearer_wire::Status;
-use keybearer_wire::body::{Empty, EraseIdentity};
+use keybearer_wire::body::EraseIdentity;
 
 use crate::anchor;
 use crate::command::Outcome;
@@ -39,5 +39,5 @@ pub(crate) fn run<P: Platform>(
     }
     erased?;
     anchor::clear(&mut core.parts, &anchor)?;
-    Ok(Response::answer(&Empty {}))
+    Ok(Response::empty())
 }
