@@ -272,6 +272,7 @@ impl LoadedKey {
         let first = self.closed.is_none();
         self.closed = Some(rejected);
         self.status = KeyStatus::InternalError;
+        self.allowed = Allowance::Nothing;
         self.cipher = None;
         first
     }

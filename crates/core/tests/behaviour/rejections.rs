@@ -65,7 +65,7 @@ fn a_row_of_rejections_closes_the_key_and_no_other() {
         Some(Status::KeyNotUsable)
     );
     assert_eq!(status(&mut device, session, 7), closed(MAX_REJECTIONS));
-    assert!(device.statuses(session).unwrap().sequence > sequence);
+    assert_eq!(device.statuses(session).unwrap().sequence, sequence + 1);
     assert_eq!(status(&mut device, session, 8).0, KeyStatus::Usable);
     let gave = device.units(
         decoder,
