@@ -113,8 +113,6 @@ fn contents() -> impl Iterator<Item = ContentSpec> {
     })
 }
 
-/// Certifies a trusted side up to `level`: above Low a factory token says so, else any token is one for
-/// Low.
 /// Certifies a trusted side of this ceiling for `level`, or for what it gets: software shows no key
 /// before it is provisioned, so that no factory can name one.
 fn certified(

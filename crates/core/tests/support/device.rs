@@ -381,7 +381,6 @@ impl Device {
         self.call(&request, &mut NoMedia, |_| ())
     }
 
-    /// Asks a service for its time and loads the answer.
     /// Reports outputs as a host does.
     pub fn report(
         &mut self,
@@ -395,6 +394,7 @@ impl Device {
         self.call(&request, &mut NoMedia, |_| ())
     }
 
+    /// Asks a service for its time and loads the answer.
     pub fn fetch_time(&mut self, session: u64, service: &mut Service) {
         let request = self.time_request(session).unwrap();
         let answer = service.time(&request);
