@@ -4,7 +4,7 @@ use core::fmt;
 
 use keybearer_cbor::{Decoder, Encoder, Error};
 
-use crate::level::MinSecurity;
+use crate::level::{Level, MinSecurity};
 use crate::values::{
     CompressedVideo, DigitalAudio, Permission, Persistence, PictureLimit, Recording,
     SecureMediaPath, TrustedOutputs, Watermark,
@@ -114,6 +114,22 @@ impl OutputPolicy {
 
     /// The longest encoding, in bytes: 23 keys and codes of a byte each, but four limits of five.
     pub const MAX_ENCODED: usize = 63;
+
+    /// The least level that a device needs, or `None` when no level will do.
+    ///
+    /// A secure media path is what only [`Level::High`] has.
+    #[must_use]
+    pub fn least_level(&self) -> Option<Level> {
+        let path = match self.secure_media_path {
+            SecureMediaPath::Required => Level::High,
+            SecureMediaPath::Unspecified | SecureMediaPath::Optional => Level::None,
+        };
+        match self.min_security {
+            MinSecurity::Unspecified => Some(path),
+            MinSecurity::AtLeast(least) => Some(least.max(path)),
+            MinSecurity::Deny => None,
+        }
+    }
 
     /// Whether only a trusted monitor's report of the outputs counts.
     ///

@@ -136,6 +136,46 @@ fn least_level() {
 }
 
 #[test]
+fn a_secure_media_path_needs_high() {
+    for (min_security, path, least) in [
+        (
+            MinSecurity::Unspecified,
+            SecureMediaPath::Optional,
+            Some(Level::None),
+        ),
+        (
+            MinSecurity::Unspecified,
+            SecureMediaPath::Required,
+            Some(Level::High),
+        ),
+        (
+            MinSecurity::AtLeast(Level::Low),
+            SecureMediaPath::Unspecified,
+            Some(Level::Low),
+        ),
+        (
+            MinSecurity::AtLeast(Level::Low),
+            SecureMediaPath::Required,
+            Some(Level::High),
+        ),
+        (
+            MinSecurity::AtLeast(Level::High),
+            SecureMediaPath::Optional,
+            Some(Level::High),
+        ),
+        (MinSecurity::Deny, SecureMediaPath::Unspecified, None),
+        (MinSecurity::Deny, SecureMediaPath::Required, None),
+    ] {
+        let policy = OutputPolicy {
+            min_security,
+            secure_media_path: path,
+            ..OutputPolicy::UNSPECIFIED
+        };
+        assert_eq!(policy.least_level(), least, "{min_security:?} {path:?}");
+    }
+}
+
+#[test]
 fn secure_media_path_needs_a_trusted_monitor() {
     for (path, own, needed) in [
         (

@@ -9,7 +9,7 @@ use keybearer_rules::family::Column;
 use keybearer_rules::ur::{
     Choice, Origin, Stated, UsageRule, Violation, admit, check_tenant, select,
 };
-use keybearer_rules::{Drm, Level, MinSecurity, Persistence, Readings, Rules};
+use keybearer_rules::{Drm, Level, Persistence, Readings, Rules};
 
 use super::authorise::{Candidate, Ground};
 use super::{Service, level_needed};
@@ -162,11 +162,10 @@ impl Service {
     /// Whether the device's level and isolation suffice for a key under these terms.
     fn check_level(candidate: &Candidate<'_>, usage: &KeyUse) -> Result<(), Denial> {
         let level = candidate.level();
-        let needed = match usage.policy.min_security {
-            MinSecurity::Deny => return Err(refusal(DenialReason::NotAuthorised, "deny")),
-            MinSecurity::AtLeast(least) => least.max(usage.lowest_level),
-            MinSecurity::Unspecified => usage.lowest_level,
+        let Some(least) = usage.policy.least_level() else {
+            return Err(refusal(DenialReason::NotAuthorised, "deny"));
         };
+        let needed = least.max(usage.lowest_level);
         if level < needed {
             let denial = refusal(DenialReason::LevelTooLow, "level")
                 .because(needed, level)
@@ -259,11 +258,9 @@ fn denied(broken: &Violation<'_>, rules: Option<&Rules>) -> Denial {
     };
     let mut denial = refusal(reason, &rule).because(broken.wanted, broken.found);
     denial.public_code = broken.rule.public_code();
-    let needed = rules.map(|rules| rules.policy(&Readings::default()).min_security);
+    let needed = rules.and_then(|rules| rules.policy(&Readings::default()).least_level());
     match (reason, needed) {
-        (DenialReason::LevelTooLow, Some(MinSecurity::AtLeast(level))) => {
-            level_needed(denial, level)
-        }
+        (DenialReason::LevelTooLow, Some(level)) => level_needed(denial, level),
         _ => denial,
     }
 }
