@@ -36,8 +36,8 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(crate) fn run(self, terminal: Terminal) -> Result<(), Failure> {
-        if self.preflight.is_wanted() {
-            return self.preflight.run(terminal);
+        if let Some(column) = self.preflight.policy() {
+            return self.preflight.run(column, terminal);
         }
         let found = find(&self.topic)?;
         if terminal.json {

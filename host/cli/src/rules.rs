@@ -162,18 +162,11 @@ fn cells(
     rules: impl Fn(Drm, Column) -> Result<Rules, Failure>,
 ) -> Result<Cells, Failure> {
     let mut cells = Cells::new();
-    let wanted = |name: Option<&str>, of: &str| name.is_none_or(|name| name == of);
-    for drm in Drm::ALL
-        .iter()
-        .filter(|it| wanted(drm.map(Drm::name), it.name()))
-    {
+    for drm in one_or_all(drm, Drm::ALL) {
         let table = cells.entry(drm.name()).or_default();
-        for column in Column::ALL
-            .iter()
-            .filter(|it| wanted(column.map(Column::name), it.name()))
-        {
-            let rules = rules(*drm, *column)?;
-            for rule in Rules::names(*drm) {
+        for column in one_or_all(column, Column::ALL) {
+            let rules = rules(drm, column)?;
+            for rule in Rules::names(drm) {
                 let value = rules.value(rule).unwrap_or(Form::Unset).to_string();
                 let profiles = table.entry(rule).or_default();
                 profiles.insert(column.name(), Value(value));
@@ -183,8 +176,16 @@ fn cells(
     Ok(cells)
 }
 
+fn one_or_all<T: Clone>(one: Option<T>, all: &[T]) -> Vec<T> {
+    one.map_or_else(|| all.to_vec(), |one| vec![one])
+}
+
 /// A name as it is typed: case does not matter.
-fn named<T: Copy>(all: &[T], name: fn(T) -> &'static str, typed: &str) -> Result<T, String> {
+pub(crate) fn named<T: Copy>(
+    all: &[T],
+    name: fn(T) -> &'static str,
+    typed: &str,
+) -> Result<T, String> {
     let found = all.iter().find(|it| name(**it).eq_ignore_ascii_case(typed));
     found.copied().ok_or_else(|| {
         let names: Vec<_> = all.iter().map(|it| name(*it)).collect();

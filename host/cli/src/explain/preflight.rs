@@ -13,14 +13,24 @@ use keybearer_rules::{
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::rules::{column, drm};
+use crate::rules::{column, drm, named};
 use crate::terminal::{Terminal, bold, dim};
 
 /// The words that an output may be followed by.
 const PROTECTION: &str = "hdmi, displayport, adapter, wireless, export and recording take an HDCP \
-    version (1.4, 2.2 and so on; 2.2-type0 where a link carries no type 1); analog, composite and \
-    component take copy-free, copy-once, copy-never, agc and stripe; all take WIDTHxHEIGHT and pcm or \
-    bitstream; several words are joined by colons";
+    version (1.4, 2.2 and so on; 2.2-type0 where a link carries no type 1) and scms; analog, composite \
+    and component take copy-free, copy-once, copy-never, agc and stripe; all take WIDTHxHEIGHT and pcm \
+    or bitstream; several words are joined by colons";
+
+/// Help of `--outputs`.
+fn outputs_help() -> String {
+    let kinds: Vec<_> = OutputKind::ALL.iter().map(|kind| kind.name()).collect();
+    format!(
+        "The active outputs, separated by commas: {}, analog (composite); none for none. {PROTECTION}: \
+         composite:copy-never:720x576",
+        kinds.join(", ")
+    )
+}
 
 /// What a policy would allow with these outputs.
 #[derive(Debug, Args)]
@@ -32,7 +42,7 @@ pub(crate) struct Preflight {
     #[arg(long, value_parser = drm, default_value = "Generic", requires = "policy")]
     drm: Drm,
     /// The active outputs, such as internal,hdmi:2.2,analog; none for none
-    #[arg(long, value_delimiter = ',', value_parser = output, requires = "policy", long_help = LONG)]
+    #[arg(long, value_delimiter = ',', value_parser = output, requires = "policy", long_help = outputs_help())]
     outputs: Option<Vec<Stated>>,
     /// The level of the trusted side
     #[arg(long, value_parser = level, default_value = "high", requires = "policy")]
@@ -45,25 +55,17 @@ pub(crate) struct Preflight {
     sound: bool,
 }
 
-/// Help of `--outputs`.
-const LONG: &str = "The active outputs, separated by commas: internal, hdmi, displayport, adapter, \
-    analog (composite), component, wireless, export, recording; none for none. hdmi, displayport, \
-    adapter, wireless, export and recording take an HDCP version (hdmi:2.2; hdmi:2.2-type0 where the \
-    link carries no type 1), analogue ones copy-free, copy-once, copy-never, agc and stripe; all take \
-    WIDTHxHEIGHT and pcm or bitstream. Several are joined by colons: composite:copy-never:720x576";
-
 /// An output as it was typed; nothing for "none".
 #[derive(Clone, Copy, Debug)]
 struct Stated(Option<Output>);
 
 impl Preflight {
-    /// Whether one was asked for.
-    pub(super) const fn is_wanted(&self) -> bool {
-        self.policy.is_some()
+    /// The profile to decide under, if one was named.
+    pub(super) const fn policy(&self) -> Option<Column> {
+        self.policy
     }
 
-    pub(super) fn run(&self, terminal: Terminal) -> Result<(), Failure> {
-        let column = self.policy.unwrap_or(Column::Default);
+    pub(super) fn run(&self, column: Column, terminal: Terminal) -> Result<(), Failure> {
         let policy = Rules::column(self.drm, column).policy(&Readings::default());
         let stated = self.outputs.iter().flatten();
         let outputs: Vec<Output> = stated.filter_map(|stated| stated.0).collect();
@@ -118,12 +120,7 @@ impl Preflight {
 }
 
 fn level(typed: &str) -> Result<Level, String> {
-    let found = Level::ALL
-        .iter()
-        .find(|level| level.name().eq_ignore_ascii_case(typed));
-    found
-        .copied()
-        .ok_or_else(|| "expected none, low, medium or high".to_owned())
+    named(Level::ALL, Level::name, typed)
 }
 
 fn size(typed: &str) -> Result<NonZeroU32, String> {
@@ -141,14 +138,8 @@ fn output(typed: &str) -> Result<Stated, String> {
     let kind = match words.next().unwrap_or_default() {
         "none" if !typed.contains(':') => return Ok(Stated(None)),
         "analog" => OutputKind::AnalogComposite,
-        name => {
-            let mut kinds = OutputKind::ALL.iter();
-            let found = kinds.find(|kind| kind.name() == name);
-            *found.ok_or_else(|| {
-                let names: Vec<_> = OutputKind::ALL.iter().map(|kind| kind.name()).collect();
-                format!("expected none, analog, or one of {}", names.join(", "))
-            })?
-        }
+        name => named(OutputKind::ALL, OutputKind::name, name)
+            .map_err(|known| format!("{known}, analog or none"))?,
     };
     let mut output = Output::of(kind);
     for word in words {

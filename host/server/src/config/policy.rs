@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use keybearer_rules::{
     AnalogVideo, CgmsA, CompressedVideo, DigitalAudio, DigitalVideo, Hdcp, HdcpVersion, Level,
     MinSecurity, OutputPolicy, Permission, Persistence, PictureLimit, Recording, SecureMediaPath,
-    TrustedOutputs, Type1Version, Watermark,
+    TrustedOutputs, Watermark,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -198,12 +198,11 @@ impl PolicyForm {
             }
         };
         let version = self.hdcp_min.map_or(HdcpVersion::V1, |version| version.0);
-        match (self.hdcp_stream_type.unwrap_or(0), version) {
-            (0, version) => Ok(demand(Hdcp::Type0(version))),
-            (1, HdcpVersion::V2_2) => Ok(demand(Hdcp::Type1(Type1Version::V2_2))),
-            (1, HdcpVersion::V2_3) => Ok(demand(Hdcp::Type1(Type1Version::V2_3))),
-            (1, _) => Err("policy: hdcp_stream_type 1 needs hdcp_min 2.2 or 2.3"),
-            _ => Err("policy: hdcp_stream_type is 0 or 1"),
+        let stream_type = self.hdcp_stream_type.unwrap_or(0);
+        match (Hdcp::from_parts(version, stream_type), stream_type) {
+            (Some(hdcp), _) => Ok(demand(hdcp)),
+            (None, 1) => Err("policy: hdcp_stream_type 1 needs hdcp_min 2.2 or 2.3"),
+            (None, _) => Err("policy: hdcp_stream_type is 0 or 1"),
         }
     }
 
