@@ -7,6 +7,7 @@ use keybearer_license::{
     peek_encrypt, peek_issuer, peek_service, peek_sign1, public_key_from_cose,
 };
 use keybearer_tee_soft::channel::{Answer, Call, FromHost, FromWorker, Hello, Malformed};
+use keybearer_wire::decoder::body as decoder;
 use keybearer_wire::limits::{MAX_REQUEST, SAMPLE_RECORD, SUBSAMPLE_RECORD};
 use keybearer_wire::{Body, SampleTable, body, decode_response};
 
@@ -43,7 +44,7 @@ fn message_again<T>(
 }
 
 /// Every structure with one encoding, by the input's first byte.
-const STRUCTURES: [(&str, Again); 38] = [
+const STRUCTURES: [(&str, Again); 44] = [
     ("describe", |b| body_again::<body::Describe>(b)),
     ("device-key", |b| body_again::<body::DeviceKey>(b)),
     ("begin-provisioning", |b| {
@@ -114,6 +115,12 @@ const STRUCTURES: [(&str, Again); 38] = [
     ("decrypt-unit", |b| body_again::<body::DecryptUnit<'_>>(b)),
     ("unit-decrypted", |b| body_again::<body::UnitDecrypted>(b)),
     ("close-channel", |b| body_again::<body::CloseChannel>(b)),
+    ("report-outputs", |b| body_again::<body::ReportOutputs>(b)),
+    ("attach", |b| body_again::<decoder::Attach>(b)),
+    ("configure", |b| body_again::<decoder::Configure<'_>>(b)),
+    ("configured", |b| body_again::<decoder::Configured>(b)),
+    ("decode", |b| body_again::<decoder::Decode<'_>>(b)),
+    ("presented", |b| body_again::<decoder::Presented>(b)),
 ];
 
 /// **Claim**: a structure is read from its only encoding, for it is written in the same bytes again;
@@ -228,6 +235,21 @@ pub(crate) fn seeds() -> Vec<Seed> {
         time: Some(1_800_000_000),
         licenses: keybearer_wire::field::List(vec![license]),
     };
+    let decode = decoder::Decode {
+        time: 90_000,
+        duration_ms: 40,
+        protection: Some(decoder::Protection {
+            key_id: [7; 16],
+            license: None,
+            scheme: 1,
+            iv_size: 8,
+            constant_iv: None,
+            crypt_blocks: 0,
+            skip_blocks: 0,
+            sample: [5; SAMPLE_RECORD],
+            subsamples: keybearer_wire::field::Blob(&[1; SUBSAMPLE_RECORD]),
+        }),
+    };
     let table = u8::try_from(STRUCTURES.len()).unwrap_or(0);
     let table = [&[table, 0, 24], &[5; 19][..], &[64, 0, 0, 0, 1], &[0; 8]].concat();
     vec![
@@ -237,6 +259,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
         session("build-time-request"),
         seed("decrypt", written(decrypt.encode(MAX_REQUEST))),
         seed("status-report", written(report.encode(MAX_REQUEST))),
+        seed("decode", written(decode.encode(MAX_REQUEST))),
         seed("chain", vector!("certificate-chain")),
         seed("content-init", vector!("content-init")),
         seed("capabilities", vec![0xa2, 2, 0xf5, 7, 0xf4]),
