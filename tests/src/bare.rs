@@ -118,11 +118,30 @@ impl Bare {
     /// # Panics
     /// When `data` exceeds what a sample's size can say.
     pub fn decrypt(&mut self, sample: &Sample, data: &mut [u8]) -> Result<u64, CallError> {
-        let size = u32::try_from(data.len()).expect("a sample has a 32-bit size");
+        self.decrypt_batch(sample, data, data.len())
+    }
+
+    /// As [`Self::decrypt`], with `data` as a batch of samples of `size` bytes; the last one may be
+    /// shorter.
+    ///
+    /// # Errors
+    /// Those of the trusted side.
+    ///
+    /// # Panics
+    /// When `size` exceeds what a sample's size can say, or a call has no room for so many samples.
+    pub fn decrypt_batch(
+        &mut self,
+        sample: &Sample,
+        data: &mut [u8],
+        size: usize,
+    ) -> Result<u64, CallError> {
         let mut table = SampleTableBuilder::default();
-        table
-            .push(&[0x5a; 16], size, std::iter::empty())
-            .expect("one sample fits");
+        for each in data.chunks(size.max(1)) {
+            let size = u32::try_from(each.len()).expect("a sample has a 32-bit size");
+            table
+                .push(&[0x5a; 16], size, std::iter::empty())
+                .expect("the table has room");
+        }
         let request = body::Decrypt {
             session: self.session,
             key_id: sample.tracks[0].kid,

@@ -4,7 +4,7 @@
 //! anchor is compiled into the trusted application.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,8 @@ use crate::service::Service;
 /// UUID of the key TA, as its signed header carries it.
 pub const KEY_TA: &str = include_str!("../../ta/keybearer/uuid.txt").trim_ascii();
 
-/// Sessions are counted over all clients, so tests take turns.
-fn turn() -> MutexGuard<'static, ()> {
+/// There is one device, so tests take turns.
+pub fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -35,6 +35,17 @@ pub fn optee() -> Arc<dyn Tee> {
     let options = BackendOptions::new("/nowhere");
     let found = detect(BackendChoice::Optee, &options);
     found.expect("this machine has OP-TEE").0
+}
+
+/// The service of the operator whose anchor the trusted application has, with a store in `folder` and
+/// the keys of `samples`.
+///
+/// # Panics
+/// When the run does not say where the operator's keys are.
+#[must_use]
+pub fn operator(folder: &Path, samples: &[Sample]) -> Service {
+    let keys = env::var_os("KEYBEARER_OPERATOR").expect("the run says where the keys are");
+    Service::with_keys(Path::new(&keys), &folder.join("store.redb"), samples)
 }
 
 /// The operator's service, and a provisioned device of it.
@@ -66,9 +77,7 @@ impl Setting {
         let turn = turn();
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let samples = samples::standard();
-        let keys = env::var_os("KEYBEARER_OPERATOR").expect("the run says where the keys are");
-        let store = folder.path().join("store.redb");
-        let service = Service::with_keys(&PathBuf::from(keys), &store, &samples);
+        let service = operator(folder.path(), &samples);
         let tee = optee();
         let (done, provisioning) = timed(|| service.provisioned(Arc::clone(&tee)));
         done.unwrap_or_else(|error| panic!("{error}"));

@@ -10,31 +10,18 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 
 use keybearer_backend::{BackendChoice, BackendOptions, detect};
 use keybearer_client::{Client, Device, Isolation, ServerUrl};
 use keybearer_rules::Level;
-use keybearer_tee::Tee;
-use keybearer_tests::samples::{self, Sample};
-use keybearer_tests::service::Service;
+use keybearer_tests::guest::{operator, optee};
+use keybearer_tests::samples;
 use keybearer_tests::story::{play, play_all};
-
-fn tee(choice: BackendChoice, folder: &tempfile::TempDir) -> Arc<dyn Tee> {
-    detect(choice, &BackendOptions::new(folder.path().join("device")))
-        .unwrap()
-        .0
-}
-
-fn operator(folder: &tempfile::TempDir, samples: &[Sample]) -> Service {
-    let keys = PathBuf::from(std::env::var_os("KEYBEARER_OPERATOR").unwrap());
-    Service::with_keys(&keys, &folder.path().join("store.redb"), samples)
-}
 
 #[test]
 fn medium_plays_every_sample_as_software_and_as_ffmpeg_does() {
     let folder = tempfile::tempdir().unwrap();
-    let optee = tee(BackendChoice::Optee, &folder);
+    let optee = optee();
     let described = Device::connect(&*optee).unwrap().describe().unwrap();
     // The ceiling; what is played here is played in clear sessions, at Medium.
     assert_eq!(described.level, Level::High);
@@ -45,11 +32,12 @@ fn medium_plays_every_sample_as_software_and_as_ffmpeg_does() {
     );
     assert_eq!(described.counter, None, "this image has no counter");
     assert!(!described.application_anchors);
-    let software = tee(BackendChoice::InProcess, &folder);
+    let options = BackendOptions::new(folder.path().join("device"));
+    let (software, _) = detect(BackendChoice::InProcess, &options).unwrap();
 
     for samples in samples::groups() {
         let store = tempfile::tempdir().unwrap();
-        let service = operator(&store, &samples);
+        let service = operator(store.path(), &samples);
         let (certified, in_tee) = play_all(&service, &optee, &samples);
         assert_eq!(certified.level, Level::High);
         let (certified, in_software) = play_all(&service, &software, &samples);
@@ -72,11 +60,9 @@ fn medium_plays_every_sample_as_software_and_as_ffmpeg_does() {
 fn the_identity_outlives_the_client() {
     let folder = tempfile::tempdir().unwrap();
     let samples = samples::standard();
-    let service = operator(&folder, &samples);
-    let optee = tee(BackendChoice::Optee, &folder);
-    service.provisioned(Arc::clone(&optee)).unwrap();
-    drop(optee);
-    let again = tee(BackendChoice::Optee, &folder);
+    let service = operator(folder.path(), &samples);
+    service.provisioned(optee()).unwrap();
+    let again = optee();
     let url: ServerUrl = service.server().url().parse().unwrap();
     let client = Client::new(again, url, service.anchor());
     assert!(client.device_key().unwrap().provisioned);

@@ -8,30 +8,19 @@
     reason = "a failed expectation is how a test reports"
 )]
 
-use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use keybearer_backend::{BackendChoice, BackendOptions, detect};
 use keybearer_rules::Level;
+use keybearer_tests::guest;
 use keybearer_tests::high::scenarios::{self, Ground};
-use keybearer_tests::service::Service;
-
-/// There is memory for one decoder, so these tests take turns.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Runs a scenario with keys that demand High.
 fn in_the_guest(scenario: impl FnOnce(&Ground)) {
-    let _turn = turn();
+    // There is memory for one decoder.
+    let _turn = guest::turn();
     let folder = tempfile::tempdir().unwrap();
-    let options = BackendOptions::new(folder.path().join("device"));
-    let (tee, _) = detect(BackendChoice::Optee, &options).unwrap();
-    let keys = PathBuf::from(std::env::var_os("KEYBEARER_OPERATOR").unwrap());
-    let service = Service::with_keys(&keys, &folder.path().join("store.redb"), &[]);
-    let ground = Ground::new(tee, service, Level::High);
+    let service = guest::operator(folder.path(), &[]);
+    let ground = Ground::new(guest::optee(), service, Level::High);
     let begin = Instant::now();
     scenario(&ground);
     println!("figure: the scenario took {:?}", begin.elapsed());

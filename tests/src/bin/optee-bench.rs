@@ -8,14 +8,9 @@
 
 use std::time::Duration;
 
-use keybearer_license::{Scheme, TrackType};
-use keybearer_tee::{ClearSession, Media};
 use keybearer_tests::bare::Bare;
 use keybearer_tests::guest::{Setting, timed};
 use keybearer_tests::raw::{Client, Parameter, Registered, SUCCESS, Way};
-use keybearer_wire::SampleTableBuilder;
-use keybearer_wire::body;
-use keybearer_wire::field::Blob;
 use keybearer_wire::limits::{MAX_RESPONSE, OPTEE_MAX_MEDIA};
 
 /// The application without a core, and its commands.
@@ -128,10 +123,14 @@ fn ciphers(setting: &Setting, bare: &mut Client, mut session: Bare) {
     let all = SAMPLES * SAMPLE;
     let [batched, single] = medians(|| {
         let bytes = &mut media.bytes_mut()[..all];
-        let ((), batched) = timed(|| decrypt(setting, &mut session, bytes, SAMPLES));
+        let ((), batched) = timed(|| {
+            let done = session.decrypt_batch(setting.sample(), bytes, SAMPLE);
+            assert_eq!(done.unwrap_or_else(|error| panic!("{error}")), all as u64);
+        });
         let ((), single) = timed(|| {
             for sample in bytes.chunks_mut(SAMPLE) {
-                decrypt(setting, &mut session, sample, 1);
+                let done = session.decrypt(setting.sample(), sample);
+                assert!(done.is_ok(), "{done:?}");
             }
         });
         [batched, single]
@@ -142,34 +141,4 @@ fn ciphers(setting: &Setting, bare: &mut Client, mut session: Bare) {
         single,
         "",
     );
-}
-
-/// Decrypts `data` as so many samples of [`SAMPLE`] bytes, in one call.
-fn decrypt(setting: &Setting, session: &mut Bare, data: &mut [u8], samples: usize) {
-    let mut table = SampleTableBuilder::default();
-    for _ in 0..samples {
-        let size = u32::try_from(SAMPLE).expect("a sample has a 32-bit size");
-        let pushed = table.push(&[0x5a; 16], size, std::iter::empty());
-        pushed.expect("the table has room");
-    }
-    let request = body::Decrypt {
-        session: session.session,
-        key_id: setting.sample().tracks[0].kid,
-        license: None,
-        track_type: TrackType::Sd.code(),
-        scheme: Scheme::Cenc.code(),
-        iv_size: 16,
-        constant_iv: None,
-        crypt_blocks: 0,
-        skip_blocks: 0,
-        duration_ms: 1000,
-        width: Some(320),
-        height: Some(180),
-        samples: Blob(table.samples()),
-        subsamples: Blob(table.subsamples()),
-    };
-    let connection: &mut ClearSession = &mut session.connection;
-    let done = connection.decrypt(&request, Media::InPlace(data));
-    let done = done.unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(done.bytes, (samples * SAMPLE) as u64);
 }
