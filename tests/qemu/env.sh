@@ -22,6 +22,14 @@ CLIENT=$CACHE/client           # libteec in the layout that optee-teec-sys expec
 FLASH=$CACHE/flash.bin
 INITRD=$CACHE/initrd.cpio
 TEE_BIN=$ROOTFS/usr/lib/optee/$PLATFORM
+# Set: boots the OP-TEE of optee-os.sh instead of Debian's build.
+OPTEE_REBUILT=${OPTEE_REBUILT:-}
+OPTEE_SDP_SIZE=${OPTEE_SDP_SIZE:-0x100000} # bytes at the end of its secure memory, less for applications
+OS_VERSION=4.10.0-2                         # of Debian's source package; its checksums are in optee-os.sh
+if [ -n "$OPTEE_REBUILT" ]; then
+    TEE_BIN=$CACHE/optee-os-$OS_VERSION-$OPTEE_SDP_SIZE
+    FLASH=$TEE_BIN.flash.bin
+fi
 KIT=${TA_DEV_KIT_DIR:-$ROOTFS/usr/lib/optee-os-dev/$PLATFORM}
 
 # Cross builds must not share a target directory with the default toolchain: each would rebuild

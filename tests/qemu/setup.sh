@@ -5,53 +5,24 @@
 exec 9> "$CACHE/lock"
 flock -w 1800 9 || die "another set-up has held $CACHE/lock for half an hour"
 grep -q '^VERSION_CODENAME=bookworm' /etc/os-release || die "made for Debian 12 (bookworm)"
-SUDO=()
-[ "$(id -u)" = 0 ] || SUDO=(sudo)
-HOST_APT=("${SUDO[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3)
+. "$QEMU_DIR/packages.sh"
 
-# Host packages, from the machine's own bookworm and bookworm-security.
-HOST_PACKAGES=(qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross rustc-web make cpio patch
-    xz-utils python3-cryptography libssl-dev gcc)
-install_host_packages() {
-    local missing=() p
-    for p in "${HOST_PACKAGES[@]}"; do
-        dpkg-query -W -f '${Status}' "$p" 2> /dev/null | grep -q 'ok installed' || missing+=("$p")
-    done
-    [ ${#missing[@]} -gt 0 ] || return 0
-    say "installing ${missing[*]}"
-    retry "${HOST_APT[@]}" update
-    retry "${HOST_APT[@]}" install -y --no-install-recommends "${missing[@]}" > "$CACHE/apt-host.log" 2>&1 ||
-        { tail -20 "$CACHE/apt-host.log" >&2; die "host packages could not be installed"; }
-}
-
-# A private apt root for the arm64 packages: this machine's dpkg is not touched, no foreign
-# architecture is added, and signatures are checked against the machine's own Debian keyring.
-APTROOT=$CACHE/apt
-APT=(-qq -o "Dir::Etc::sourcelist=$APTROOT/sources.list" -o Dir::Etc::sourceparts=/dev/null
-    -o "Dir::State::Lists=$APTROOT/lists" -o Dir::State::status=/dev/null -o "Dir::Cache=$APTROOT/cache"
-    -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User=root
-    -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
-    -o Acquire::Retries=3)
 dependency() { # dependency PACKAGE REGEX: the first package it depends on whose name matches
     apt-cache "${APT[@]:1}" depends --no-recommends "$1/$SUITE" | awk -v r="^$2" '/Depends:/ && $2 ~ r {print $2; exit}'
 }
-mirror() { # the machine's own mirror of a suite, whatever it is
-    # shellcheck disable=SC2016 # apt's own placeholder
-    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $1" | head -1
-}
 write_sources() {
-    local keys=/usr/share/keyrings/debian-archive-keyring.gpg main security
+    local main security
     [ -n "$(mirror bookworm)" ] || retry "${HOST_APT[@]}" update
     main=$(mirror bookworm)
     security=$(mirror bookworm-security)
     if [ -z "$main" ] || [ -z "$security" ]; then die "apt knows no mirror of bookworm and bookworm-security"; fi
     mkdir -p "$APTROOT/lists/partial" "$APTROOT/cache/archives/partial" "$CACHE/debs"
     cat > "$APTROOT/sources.list" <<L
-deb [signed-by=$keys arch=arm64] $main $SUITE main
-deb [signed-by=$keys arch=arm64] $main bookworm main
-deb [signed-by=$keys arch=arm64] $security bookworm-security main
-deb-src [signed-by=$keys] $main $SUITE main
-deb-src [signed-by=$keys] $main bookworm main
+deb [signed-by=$KEYRING arch=arm64] $main $SUITE main
+deb [signed-by=$KEYRING arch=arm64] $main bookworm main
+deb [signed-by=$KEYRING arch=arm64] $security bookworm-security main
+deb-src [signed-by=$KEYRING] $main $SUITE main
+deb-src [signed-by=$KEYRING] $main bookworm main
 L
 }
 fetch_arm64_packages() {
@@ -92,15 +63,11 @@ fetch_tfa() {
 }
 build_tfa() {
     [ ! -e "$TFA/fiptool" ] || return 0
-    local src=$CACHE/tfa-src p
+    local src=$CACHE/tfa-src
     rm -rf "$src"
-    mkdir -p "$src/b" "$TFA"
+    mkdir -p "$src" "$TFA"
     (fetch_tfa "$src") || die "TF-A's source could not be fetched"
-    tar xf "$src"/*.orig.tar.xz --strip-components=1 -C "$src/b"
-    tar xf "$src"/*.debian.tar.xz -C "$src/b"
-    while read -r p; do
-        patch -p1 -s -d "$src/b" < "$src/b/debian/patches/$p"
-    done < <(grep -v '^#' "$src/b/debian/patches/series")
+    unpack_source "$src"
     # 2.8 does not know the warning of binutils 2.40 about RWX segments, which is fatal there.
     if ls "$src"/*2.8.0* > /dev/null 2>&1; then export TF_LDFLAGS=--no-warn-rwx-segments; fi
     make -C "$src/b" -j"$(nproc)" CROSS_COMPILE="$CROSS" PLAT=qemu DEBUG=0 LOG_LEVEL=10 SPD=opteed \
@@ -116,7 +83,11 @@ build_tfa() {
 
 # BL1, and at 256 KiB the firmware package with OP-TEE.
 make_flash() {
-    [ "$FLASH" -nt "$CACHE/stamp-debs" ] && [ "$FLASH" -nt "$TFA/fiptool" ] && return 0
+    local part newer=1
+    for part in "$CACHE/stamp-debs" "$TFA/fiptool" "$TEE_BIN/tee-pager_v2.bin"; do
+        [ "$FLASH" -nt "$part" ] || newer=
+    done
+    [ -z "$newer" ] || return 0
     "$TFA/fiptool" create --tb-fw "$TFA/bl2.bin" --soc-fw "$TFA/bl31.bin" \
         --tos-fw "$TEE_BIN/tee-header_v2.bin" --tos-fw-extra1 "$TEE_BIN/tee-pager_v2.bin" "$CACHE/fip.bin"
     cp "$TFA/bl1.bin" "$FLASH.new"
@@ -130,11 +101,14 @@ make_client() {
     ln -sf libteec.so.2 "$CLIENT/usr/lib/libteec.so"
 }
 
-install_host_packages
+# Host packages, from the machine's own bookworm and bookworm-security.
+install_host_packages qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross rustc-web make cpio patch \
+    xz-utils python3-cryptography libssl-dev gcc
 say "host packages ready"
 fetch_arm64_packages
 say "arm64 packages ready ($(wc -l < "$CACHE/versions.lock"), $(du -sm "$CACHE/debs" | cut -f1) MB)"
 build_tfa
+[ -z "$OPTEE_REBUILT" ] || "$QEMU_DIR/optee-os.sh"
 make_flash
 make_client
 "$QEMU_DIR/mkinitrd.sh"

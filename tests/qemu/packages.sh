@@ -1,0 +1,43 @@
+# shellcheck shell=bash disable=SC2034
+# Sourced by what fetches Debian packages: how apt is asked, for this machine and for the private root.
+SUDO=()
+[ "$(id -u)" = 0 ] || SUDO=(sudo)
+HOST_APT=("${SUDO[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3)
+
+# From the machine's own bookworm and bookworm-security, and only what is missing.
+install_host_packages() { # install_host_packages PACKAGE...
+    local missing=() p
+    for p in "$@"; do
+        dpkg-query -W -f '${Status}' "$p" 2> /dev/null | grep -q 'ok installed' || missing+=("$p")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "installing ${missing[*]}"
+    retry "${HOST_APT[@]}" update
+    retry "${HOST_APT[@]}" install -y --no-install-recommends "${missing[@]}" > "$CACHE/apt-host.log" 2>&1 ||
+        { tail -20 "$CACHE/apt-host.log" >&2; die "host packages could not be installed"; }
+}
+
+# A private apt root for the arm64 packages and the sources: this machine's dpkg is not touched, no
+# foreign architecture is added, and signatures are checked against the machine's own Debian keyring.
+APTROOT=$CACHE/apt
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+APT=(-qq -o "Dir::Etc::sourcelist=$APTROOT/sources.list" -o Dir::Etc::sourceparts=/dev/null
+    -o "Dir::State::Lists=$APTROOT/lists" -o Dir::State::status=/dev/null -o "Dir::Cache=$APTROOT/cache"
+    -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User=root
+    -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
+    -o Acquire::Retries=3)
+mirror() { # the machine's own mirror of a suite, whatever it is
+    # shellcheck disable=SC2016 # apt's own placeholder
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $1" | head -1
+}
+
+# A source package as Debian builds it: its archives in FOLDER, unpacked and patched in FOLDER/b.
+unpack_source() { # unpack_source FOLDER
+    local p
+    mkdir -p "$1/b"
+    tar xf "$1"/*.orig.tar.* --strip-components=1 -C "$1/b"
+    tar xf "$1"/*.debian.tar.xz -C "$1/b"
+    while read -r p; do
+        patch -p1 -s -d "$1/b" < "$1/b/debian/patches/$p"
+    done < <(grep -v '^#' "$1/b/debian/patches/series")
+}
