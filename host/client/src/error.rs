@@ -39,7 +39,11 @@ pub enum ClientError {
         source: TransportError,
     },
     /// A key is loaded, but its status does not allow its use now.
-    #[error("key {} may not be used: {}", hex::encode(key_id), explain::key_status(*status, reasons))]
+    #[error(
+        "key {} may not be used: {}",
+        hex::encode(key_id),
+        explain::standing(*status, reasons, *largest_picture)
+    )]
     KeyNotUsable {
         /// The key.
         key_id: KeyId,
@@ -47,6 +51,9 @@ pub enum ClientError {
         status: KeyStatus,
         /// Why it has it.
         reasons: Vec<Reason>,
+        /// The largest picture, in pixels, that its outputs allow now, see
+        /// [`crate::Key::largest_picture`].
+        largest_picture: Option<u32>,
     },
     /// The service gave licences, but none with these keys.
     #[error(

@@ -21,7 +21,7 @@ pub(crate) const TICK: Duration = Duration::from_secs(1);
 /// memory is bounded by the keys of a session.
 const MAX_QUEUED: usize = 1024;
 
-/// A key's status changed.
+/// A key's status changed, or the largest picture that it allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyChange {
     /// The key.
@@ -30,8 +30,19 @@ pub struct KeyChange {
     pub old: Option<KeyStatus>,
     /// Its status now; `None`: no licence holds it any more.
     pub new: Option<KeyStatus>,
+    /// The largest picture before, see [`crate::Key::largest_picture`].
+    pub old_largest_picture: Option<u32>,
+    /// The largest picture now.
+    pub largest_picture: Option<u32>,
     /// Why it has that status.
     pub reasons: Vec<Reason>,
+}
+
+impl KeyChange {
+    /// Whether anything is other than it was.
+    fn is_one(&self) -> bool {
+        (self.old, self.old_largest_picture) != (self.new, self.largest_picture)
+    }
 }
 
 /// The changes of one session's key statuses from the subscription on: each once, in order.
@@ -90,9 +101,17 @@ pub(crate) struct Changes {
     client: Cancel,
 }
 
+/// How a key stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) status: KeyStatus,
+    pub(crate) reasons: Vec<Reason>,
+    pub(crate) largest_picture: Option<u32>,
+}
+
 #[derive(Default)]
 pub(crate) struct Known {
-    keys: BTreeMap<KeyId, (KeyStatus, Vec<Reason>)>,
+    keys: BTreeMap<KeyId, Standing>,
     sequence: u64,
     looked: Option<Instant>,
     closed: bool,
@@ -138,7 +157,12 @@ impl Changes {
         let licenses = statuses.map_or(&[][..], |statuses| &statuses.licenses);
         for id in licenses.iter().flat_map(|license| &license.keys) {
             if let Some(key) = statuses.and_then(|statuses| statuses.key(&id.id)) {
-                now.insert(key.id, (key.status, key.reasons.clone()));
+                let standing = Standing {
+                    status: key.status,
+                    reasons: key.reasons.clone(),
+                    largest_picture: key.largest_picture,
+                };
+                now.insert(key.id, standing);
             }
         }
         let mut known = self.known();
@@ -259,19 +283,22 @@ impl Changes {
 
 impl Known {
     /// Puts `now` in the place of what is known, and tells every subscriber the difference.
-    fn take(&mut self, now: BTreeMap<KeyId, (KeyStatus, Vec<Reason>)>) {
-        let status = |known: Option<&(KeyStatus, Vec<Reason>)>| known.map(|(status, _)| *status);
+    fn take(&mut self, now: BTreeMap<KeyId, Standing>) {
+        let status = |known: Option<&Standing>| known.map(|known| known.status);
+        let picture = |known: Option<&Standing>| known.and_then(|known| known.largest_picture);
         let before = std::mem::replace(&mut self.keys, now);
         let gone = before.keys().filter(|id| !self.keys.contains_key(*id));
         let changes = self.keys.keys().chain(gone).filter_map(|id| {
-            let (old, new) = (status(before.get(id)), status(self.keys.get(id)));
-            let reasons = self.keys.get(id).map(|(_, reasons)| reasons.clone());
-            (old != new).then(|| KeyChange {
+            let (was, is) = (before.get(id), self.keys.get(id));
+            let change = KeyChange {
                 key_id: *id,
-                old,
-                new,
-                reasons: reasons.unwrap_or_default(),
-            })
+                old: status(was),
+                new: status(is),
+                old_largest_picture: picture(was),
+                largest_picture: picture(is),
+                reasons: is.map(|is| is.reasons.clone()).unwrap_or_default(),
+            };
+            change.is_one().then_some(change)
         });
         let changes: Vec<KeyChange> = changes.collect();
         for (_, queue) in &mut self.queues {
@@ -289,25 +316,26 @@ impl Known {
             .map(|(_, queue)| queue)
     }
 
-    /// The status of a key and the reasons for it.
-    pub(crate) fn key(&self, id: &KeyId) -> Option<&(KeyStatus, Vec<Reason>)> {
+    /// How a key stands.
+    pub(crate) fn key(&self, id: &KeyId) -> Option<&Standing> {
         self.keys.get(id)
     }
 }
 
-/// Makes one change of each key's many, from its first old status to its last new one, in the order of
+/// Makes one change of each key's many, from how it stood first to how it stands last, in the order of
 /// their last; those that came back to where they were are left out.
 fn draw_together(queue: &mut VecDeque<KeyChange>) {
     let mut first = BTreeMap::new();
     for change in queue.iter() {
-        first.entry(change.key_id).or_insert(change.old);
+        let before = (change.old, change.old_largest_picture);
+        first.entry(change.key_id).or_insert(before);
     }
     let mut last: VecDeque<KeyChange> = VecDeque::new();
     for mut change in queue.drain(..).rev() {
         // The first found from behind is the last; its key is then taken care of.
-        if let Some(old) = first.remove(&change.key_id) {
-            change.old = old;
-            if change.old != change.new {
+        if let Some(before) = first.remove(&change.key_id) {
+            (change.old, change.old_largest_picture) = before;
+            if change.is_one() {
                 last.push_front(change);
             }
         }

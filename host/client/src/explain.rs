@@ -40,6 +40,19 @@ pub fn key_status(status: KeyStatus, reasons: &[Reason]) -> String {
     }
 }
 
+/// A status with its reasons and, where outputs restrict the key to a smaller picture than it is for,
+/// the picture that they would let pass.
+#[must_use]
+pub fn standing(status: KeyStatus, reasons: &[Reason], largest_picture: Option<u32>) -> String {
+    let text = key_status(status, reasons);
+    match largest_picture {
+        Some(pixels) if pixels > 0 && status != KeyStatus::Usable => {
+            format!("{text}; a picture of at most {pixels} pixels is allowed")
+        }
+        _ => text,
+    }
+}
+
 /// One reason, with what was wanted and found where it says so.
 #[must_use]
 pub fn reason(reason: &Reason) -> String {

@@ -108,6 +108,8 @@ pub(crate) struct FakeState {
     pub(crate) room: Option<usize>,
     /// Seconds to wait that a denial asks for.
     pub(crate) retry_after: Option<u32>,
+    /// Reports of outputs as they came.
+    pub(crate) reported: Vec<body::ReportOutputs>,
     /// What the next request finds instead of an answer.
     pub(crate) refuse: Option<(Command, Status)>,
 }
@@ -263,6 +265,11 @@ impl FakeState {
                 let request = body::RemoveLicense::decode(request, 1 << 20).unwrap();
                 self.held.retain(|held| held.license != request.license);
                 self.sequence += 1;
+                encode_answer(&body::Empty {})
+            }
+            Command::ReportOutputs => {
+                let report = body::ReportOutputs::decode(request, 1 << 20).unwrap();
+                self.reported.push(report);
                 encode_answer(&body::Empty {})
             }
             Command::Statuses => encode_answer(&body::StatusReport {

@@ -8,6 +8,8 @@
 //!   service answers the same way each time.
 //! * [`Session::watch`] waits for keys and follows the changes of their statuses, and
 //!   [`Client::keep_alive`] renews licences in time.
+//! * [`Session::follow_outputs`] has the trusted side told which outputs are active, as long as the host
+//!   sees to it.
 //! * [`decrypt_file`] walks a protected file and writes a clear one, with keys from a licence
 //!   ([`Licensed`]) or from whatever else implements [`SampleDecryptor`].
 //!
@@ -52,6 +54,7 @@ mod keep_alive;
 mod licensed;
 mod output;
 mod playback;
+mod reports;
 mod retry;
 mod session;
 mod transport;
@@ -67,7 +70,7 @@ pub use events::{KeyChange, StatusEvents};
 pub use http::HttpTransport;
 pub use keep_alive::{Due, KeepAlive, Renewal};
 pub use keybearer_license::{Capabilities, DenialReason, TrackType};
-pub use keybearer_rules::Level;
+pub use keybearer_rules::{Level, Output};
 pub use keybearer_tee::TeeError;
 pub use keybearer_wire::Status;
 pub use keybearer_wire::body::{Isolation, KeyStatus, Reason, ReasonField};
@@ -76,6 +79,7 @@ pub use output::remove_unfinished;
 pub use playback::{
     PlaybackError, Progress, SampleDecryptor, Summary, TrackBatch, decrypt_file, decrypt_stream,
 };
+pub use reports::{ActiveOutputs, OutputsSource};
 pub use retry::RetryPolicy;
 pub use session::{DecryptCall, Session, Watch};
 #[cfg(any(test, feature = "mock"))]

@@ -164,6 +164,7 @@ impl<'a> Licensed<'a> {
                 key_id,
                 status: key.status,
                 reasons: key.reasons.clone(),
+                largest_picture: key.largest_picture,
             }),
             None => Err(error),
         }

@@ -34,13 +34,21 @@ pub trait SampleDecryptor {
         Ok(())
     }
 
-    /// Says whether to go on. Called for every part of the input, protected or not, and once more
-    /// before the output gets its name.
+    /// Says whether to go on. Called for every part of the input, protected or not.
     ///
     /// # Errors
     /// The decryptor's own; the walk ends.
     fn go_on(&mut self) -> Result<(), Self::Error> {
         Ok(())
+    }
+
+    /// Says whether the output may be taken for whole: called once, after the last part, before it gets
+    /// its name.
+    ///
+    /// # Errors
+    /// The decryptor's own; the walk ends.
+    fn end(&mut self) -> Result<(), Self::Error> {
+        self.go_on()
     }
 
     /// Makes keys ready. Called before the first batch with all that `moov` says, and again whenever

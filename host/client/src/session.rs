@@ -2,23 +2,25 @@
 
 mod decrypt;
 mod link;
+mod shared;
 mod watch;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use keybearer_rules::Output;
 use keybearer_tee::SharedMemory;
-use keybearer_wire::Status;
 
 pub use self::decrypt::DecryptCall;
 pub(crate) use self::link::Link;
+pub(crate) use self::shared::Shared;
 pub use self::watch::Watch;
 use crate::error::Ended;
 use crate::events::{Changes, TICK};
 use crate::{
     AnchorDigest, Cancel, ClientError, Description, Device, KeyId, License, LicenseId,
-    LicenseWanted, StatusEvents, Statuses,
+    LicenseWanted, OutputsSource, StatusEvents, Statuses,
 };
 
 /// A licence session with a connection of its own. Dropping it erases its keys in the trusted side and
@@ -41,16 +43,6 @@ impl fmt::Debug for Session {
     }
 }
 
-/// What the session's owner and those who watch it share.
-pub(crate) struct Shared {
-    /// `None` once the session is closed.
-    link: Mutex<Option<Link>>,
-    anchor: AnchorDigest,
-    changes: Arc<Changes>,
-    /// Triggered when the session is closed.
-    ended: Cancel,
-}
-
 impl Session {
     /// A session whose waits end when `client` is triggered.
     pub(crate) fn new(link: Link, anchor: AnchorDigest, client: Cancel) -> Self {
@@ -68,6 +60,7 @@ impl Session {
                 link: Mutex::new(Some(link)),
                 anchor,
                 changes: Arc::new(Changes::new(tick, client)),
+                feed: Mutex::default(),
                 ended: Cancel::new(),
             }),
             owns: true,
@@ -215,6 +208,7 @@ impl Session {
     /// `data` is then unchanged.
     pub fn decrypt(&self, call: &DecryptCall<'_>, data: &mut [u8]) -> Result<(), ClientError> {
         self.shared.with("decrypting", |link| {
+            self.shared.bring_outputs(link)?;
             let sequence = link.decrypt(call, data)?;
             if self.shared.changes.is_news(sequence) {
                 // What was decrypted is good; the next look will say what this one could not.
@@ -232,6 +226,29 @@ impl Session {
     pub fn shared_memory(&self, len: usize) -> Result<Option<Box<dyn SharedMemory>>, ClientError> {
         self.shared
             .with("sharing memory", |link| link.shared_memory(len))
+    }
+
+    /// Reports once which outputs are active. It counts for two seconds, from the next moment on, for
+    /// this session alone; a host that follows its outputs names a source instead
+    /// ([`Self::follow_outputs`]).
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`], with `NotSupported` where the platform has a monitor, whose word is the
+    /// only one.
+    pub fn report_outputs(&self, outputs: &[Output]) -> Result<(), ClientError> {
+        let shared = &self.shared;
+        shared.with("reporting the outputs", |link| shared.report(link, outputs))
+    }
+
+    /// Follows the outputs that this source tells, in place of another: see [`OutputsSource`] for when
+    /// it is asked, and what becomes of its answers. Where the platform has a monitor, nobody asks it.
+    pub fn follow_outputs(&self, source: impl OutputsSource + 'static) {
+        self.shared.feed().follow(Some(Box::new(source)));
+    }
+
+    /// Follows no outputs any more. What was reported last is forgotten two seconds after.
+    pub fn unfollow_outputs(&self) {
+        self.shared.feed().follow(None);
     }
 
     /// A handle that waits for this session's keys without keeping it open.
@@ -279,6 +296,7 @@ impl Session {
         let mut current = self.shared.link();
         let current = current.as_mut().ok_or(closed("opening the session anew"))?;
         *current = link;
+        self.shared.feed().forget();
         self.shared.changes.saw(None);
         self.shared.changes.moves();
         Ok(())
@@ -307,81 +325,6 @@ const fn closed(during: &'static str) -> ClientError {
         during,
         why: Ended::Session,
     }
-}
-
-impl Shared {
-    fn link(&self) -> std::sync::MutexGuard<'_, Option<Link>> {
-        // A caller that panicked left at most a call unmade: each builds its own request.
-        self.link.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tells everybody that the session is closed.
-    fn end(&self) {
-        self.changes.close();
-        self.ended.cancel();
-    }
-
-    /// Runs a call over the connection.
-    fn with<T>(
-        &self,
-        during: &'static str,
-        call: impl FnOnce(&mut Link) -> Result<T, ClientError>,
-    ) -> Result<T, ClientError> {
-        let mut link = self.link();
-        let link = link.as_mut().ok_or(closed(during))?;
-        let result = call(link);
-        if result.as_ref().is_err_and(has_lost_keys) {
-            self.changes.saw(None);
-        }
-        result
-    }
-
-    /// Runs a call that may change statuses, and looks at them before and after if anybody would like
-    /// to know.
-    fn change<T>(
-        &self,
-        during: &'static str,
-        call: impl FnOnce(&mut Link) -> Result<T, ClientError>,
-    ) -> Result<T, ClientError> {
-        self.with(during, |link| {
-            let observed = self.changes.is_observed();
-            if observed {
-                self.look_with(link)?;
-            }
-            let result = call(link);
-            if result.is_ok() {
-                if observed {
-                    // The call has done what it should; the next look says what this one could not.
-                    let _ = self.look_with(link);
-                }
-                self.changes.moves();
-            }
-            result
-        })
-    }
-
-    /// Asks for all statuses and tells those who wait what has changed.
-    pub(crate) fn look(&self) -> Result<Statuses, ClientError> {
-        self.with("asking for key statuses", |link| self.look_with(link))
-    }
-
-    fn look_with(&self, link: &mut Link) -> Result<Statuses, ClientError> {
-        let statuses = link.statuses()?;
-        self.changes.saw(Some(&statuses));
-        Ok(statuses)
-    }
-}
-
-/// Whether an error says that the trusted side holds nothing for the session any more.
-fn has_lost_keys(error: &ClientError) -> bool {
-    let gone = matches!(
-        error,
-        ClientError::Refused {
-            status: Status::UnknownSession,
-            ..
-        }
-    );
-    gone || error.is_dead()
 }
 
 #[cfg(test)]

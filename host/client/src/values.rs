@@ -223,6 +223,10 @@ pub struct Key {
     pub lowest_level: Level,
     /// Its protection scheme.
     pub scheme: Scheme,
+    /// The largest picture, in pixels, that the outputs allow now: 0 for none, `None` for any. Where the
+    /// status is [`KeyStatus::OutputRestricted`], a key for a picture of at most this size would be
+    /// usable: switch to the smaller track.
+    pub largest_picture: Option<u32>,
 }
 
 impl Key {
@@ -234,6 +238,7 @@ impl Key {
             track_type: TrackType::from_code(report.track_type)?,
             lowest_level: Level::from_code(report.level)?,
             scheme: scheme_from_code(report.scheme)?,
+            largest_picture: report.largest_picture,
         })
     }
 }

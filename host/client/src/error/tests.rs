@@ -33,6 +33,7 @@ fn a_key_is_named_with_its_status_and_reasons() {
         key_id: [0x12; 16],
         status: KeyStatus::OutputRestricted,
         reasons: vec![],
+        largest_picture: None,
     };
     assert_eq!(
         error.to_string(),

@@ -271,6 +271,8 @@ fn drawing_together_keeps_the_order_of_the_last_changes() {
         key_id: [key; 16],
         old,
         new,
+        old_largest_picture: None,
+        largest_picture: None,
         reasons: vec![],
     };
     let mut queue = VecDeque::from([

@@ -270,7 +270,7 @@ fn a_key_that_ends_in_the_middle_is_explained_and_leaves_no_file() {
         panic!("{result:?}")
     };
     assert!(
-        matches!(&error, ClientError::KeyNotUsable { key_id, status: KeyStatus::Expired, reasons }
+        matches!(&error, ClientError::KeyNotUsable { key_id, status: KeyStatus::Expired, reasons, .. }
             if *key_id == KEY_ID && reasons.len() == 1),
         "{error:?}"
     );

@@ -62,7 +62,7 @@ pub(super) fn walk<D: SampleDecryptor, R: Read, W: Write>(
             samples: walk.summary.protected_samples,
         });
     }
-    walk.decryptor.go_on().map_err(PlaybackError::Decryptor)?;
+    walk.decryptor.end().map_err(PlaybackError::Decryptor)?;
     let mut summary = walk.summary;
     summary.bytes = reader.position();
     let output = writer.finish().map_err(PlaybackError::Output)?;

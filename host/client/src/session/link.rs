@@ -1,12 +1,14 @@
 //! One session over one connection to the trusted side: every call it knows.
 
 use keybearer_media::IvSource;
+use keybearer_rules::Output;
 use keybearer_tee::{ClearSession, Media, SharedMemory};
 use keybearer_wire::body::{self, RequestKind};
 use keybearer_wire::field::{Blob, List};
 
 use super::DecryptCall;
 use crate::device::{describe, load_revocation_list};
+use crate::reports::stated;
 use crate::values::{known, scheme_code};
 use crate::{
     AnchorDigest, ClientError, Denial, Description, License, LicenseId, LicenseWanted, Statuses,
@@ -18,6 +20,8 @@ pub(crate) struct Link {
     handle: u64,
     /// Newer service info, handed over with the next request.
     pub(super) service_info: Option<Vec<u8>>,
+    /// Number of the last report of outputs on this connection; the trusted side takes larger ones only.
+    reported: u64,
 }
 
 impl Link {
@@ -26,6 +30,7 @@ impl Link {
             connection,
             handle,
             service_info: None,
+            reported: 0,
         }
     }
 
@@ -106,6 +111,18 @@ impl Link {
             .exchange(&request)
             .map_err(ClientError::of_call(during))?;
         known(during, Statuses::from_wire(&report))
+    }
+
+    pub(super) fn report_outputs(&mut self, outputs: &[Output]) -> Result<(), ClientError> {
+        self.reported = self.reported.saturating_add(1);
+        let report = body::ReportOutputs {
+            sequence: self.reported,
+            outputs: List(stated(outputs)),
+        };
+        self.connection
+            .exchange(&report)
+            .map_err(ClientError::of_call("reporting the outputs"))
+            .map(|body::Empty {}| ())
     }
 
     pub(super) fn remove_license(&mut self, license: &LicenseId) -> Result<(), ClientError> {

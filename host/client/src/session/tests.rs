@@ -6,8 +6,8 @@
 use std::thread;
 use std::time::Instant;
 
-use keybearer_wire::Command;
 use keybearer_wire::body::KeyStatus::{Expired, StatusPending, Usable};
+use keybearer_wire::{Command, Status};
 
 use super::*;
 use crate::fake::{FakeTee, license};

@@ -89,10 +89,11 @@ impl Watch {
         let found = held.filter_map(|id| known.key(id).map(|key| (*id, key)));
         let missing = key_ids.iter().filter(|id| known.key(id).is_none());
         match found.min_by_key(|(id, _)| *id) {
-            Some((key_id, (status, reasons))) => ClientError::KeyNotUsable {
+            Some((key_id, key)) => ClientError::KeyNotUsable {
                 key_id,
-                status: *status,
-                reasons: reasons.clone(),
+                status: key.status,
+                reasons: key.reasons.clone(),
+                largest_picture: key.largest_picture,
             },
             None => ClientError::KeysNotInTime {
                 key_ids: missing.copied().collect(),
@@ -121,5 +122,5 @@ impl Watch {
 
 fn is_usable(known: &Known, id: &KeyId) -> bool {
     let usable = |status| matches!(status, KeyStatus::Usable | KeyStatus::OutputDownscaled);
-    known.key(id).is_some_and(|(status, _)| usable(*status))
+    known.key(id).is_some_and(|key| usable(key.status))
 }

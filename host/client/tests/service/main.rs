@@ -6,6 +6,7 @@
 )]
 
 mod network;
+mod outputs;
 mod playing;
 mod refusals;
 mod renewing;
