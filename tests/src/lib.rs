@@ -20,3 +20,5 @@ pub mod samples;
 pub mod scan;
 pub mod service;
 pub mod story;
+pub mod token;
+pub mod usage;

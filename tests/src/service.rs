@@ -18,6 +18,7 @@ use keybearer_tee::Tee;
 use tempfile::TempDir;
 
 use crate::samples::{Sample, SampleTrack};
+use crate::token;
 
 /// Hardware model that the test devices state.
 pub const MODEL: &str = "test-device";
@@ -51,6 +52,7 @@ impl Service {
         config.tenants = vec![Tenant {
             name: "default".into(),
             integration: true,
+            credentials: vec![token::credential()],
             ..Tenant::default()
         }];
         let server = Server::bind(config).expect("the service starts");
