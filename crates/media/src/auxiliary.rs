@@ -107,14 +107,20 @@ impl AuxiliaryBoxes<'_> {
             // Nothing said of any sample: whole samples under a constant IV, clear ones, or a hole in the
             // file.
             (None, _, _) => {
-                for (index, sample) in samples.iter_mut().enumerate() {
-                    sample.iv = match context.protections.of(index).0.map(|found| found.iv) {
+                let mut rest = samples;
+                for (count, protection) in context.protections.runs() {
+                    let iv = match protection.map(|found| found.iv) {
                         None | Some(IvSource::None) => Iv::NONE,
                         Some(IvSource::Constant(iv)) => iv,
                         Some(IvSource::PerSample { .. }) => {
                             return Err(context.traf.missing(FourCc::SENC));
                         }
                     };
+                    let (alike, behind) = rest.split_at_mut(count.min(rest.len()));
+                    for sample in alike {
+                        sample.iv = iv;
+                    }
+                    rest = behind;
                 }
                 Ok(())
             }
@@ -147,11 +153,14 @@ fn apply_senc(
         None => vec![(None, 0..samples.len())],
     };
     let mut index = 0_usize;
+    let (mut protection, mut alike) = context.protections.of(index);
     for (offset, group) in groups {
         let start = table.len().saturating_sub(cursor.remaining());
         for sample in samples.get_mut(group).unwrap_or_default() {
             let before = cursor.remaining();
-            let protection = context.protections.of(index).0;
+            if index >= alike {
+                (protection, alike) = context.protections.of(index);
+            }
             // Writers differ on whether a clear sample has an empty table or none; `saiz` tells.
             let left_out =
                 protection.is_none() && sizes.as_ref().is_some_and(|sizes| sizes.get(index) == 0);

@@ -307,9 +307,10 @@ impl<R: Read> Input<R> {
         offset: u64,
     ) -> Result<u64, MediaError> {
         let no_memory = out_of_memory(kind, offset, count);
+        let at = self.position;
         let Some(place) = usize::try_from(count)
             .ok()
-            .and_then(|count| data.room(count).ok())
+            .and_then(|count| data.room(count, at).ok())
         else {
             return Err(no_memory);
         };
@@ -337,7 +338,7 @@ impl<R: Read> Input<R> {
 /// Appends the header of a box to the memory of a fragment.
 pub(crate) fn append_header(data: &mut MediaData, raw: &RawHeader) -> Result<(), MediaError> {
     let header = raw.bytes();
-    let place = data.room(header.len());
+    let place = data.room(header.len(), raw.offset);
     place
         .map_err(|_| out_of_memory(raw.header.kind, raw.offset, to_u64(header.len())))?
         .copy_from_slice(header);

@@ -26,6 +26,8 @@ const SAMPLE_DURATION: u32 = 0x100;
 const SAMPLE_SIZE: u32 = 0x200;
 const SAMPLE_FLAGS: u32 = 0x400;
 const SAMPLE_COMPOSITION: u32 = 0x800;
+/// Bytes of each field of a row.
+const FIELD: usize = 4;
 
 /// `tfhd`, ISO/IEC 14496-12 section 8.8.7.
 pub(crate) struct TrackFragmentHeader {
@@ -88,10 +90,51 @@ impl<'a> RunHeader<'a> {
         })
     }
 
-    fn field(&mut self, flag: u32) -> Result<Option<u32>, MediaError> {
-        (self.flags & flag != 0)
-            .then(|| self.table.u32())
-            .transpose()
+    /// The rows of its table, of which there are to be `count`; nothing may stand behind them.
+    fn rows(self, count: usize) -> Result<Rows<'a>, MediaError> {
+        let mut width = 0_usize;
+        let mut place = |flag| {
+            let has = self.flags & flag != 0;
+            let at = width;
+            width = width.saturating_add(if has { FIELD } else { 0 });
+            has.then_some(at)
+        };
+        let (duration, size) = (place(SAMPLE_DURATION), place(SAMPLE_SIZE));
+        place(SAMPLE_FLAGS);
+        place(SAMPLE_COMPOSITION);
+        let mut table = self.table;
+        let rows = table.bytes(count.saturating_mul(width))?;
+        table.finish()?;
+        Ok(Rows {
+            rows,
+            width,
+            duration,
+            size,
+        })
+    }
+}
+
+/// The table of a `trun`, which is as long as its rows take.
+struct Rows<'a> {
+    rows: &'a [u8],
+    /// Bytes of a row; 0 where all samples are alike.
+    width: usize,
+    /// Where in a row the fields are, as far as it has them.
+    duration: Option<usize>,
+    size: Option<usize>,
+}
+
+impl Rows<'_> {
+    /// The next row's duration and size, or those given.
+    fn next(&mut self, duration: u32, size: u32) -> (u32, u32) {
+        // There is a row for each time this is asked, and each has its fields.
+        let (row, rest) = self.rows.split_at_checked(self.width).unwrap_or_default();
+        self.rows = rest;
+        let field = |place: Option<usize>, otherwise| {
+            let bytes = place.and_then(|at| row.get(at..)?.first_chunk());
+            bytes.map_or(otherwise, |bytes| u32::from_be_bytes(*bytes))
+        };
+        (field(self.duration, duration), field(self.size, size))
     }
 }
 
@@ -243,7 +286,7 @@ impl<'a> Layout<'a> {
         size: Option<u32>,
         samples: &mut Vec<Sample>,
     ) -> Result<(), MediaError> {
-        let mut run = RunHeader::parse(trun)?;
+        let run = RunHeader::parse(trun)?;
         let count = usize::try_from(run.count).unwrap_or(usize::MAX);
         self.samples = self.samples.saturating_add(count);
         let field = "number of samples in the fragment";
@@ -261,31 +304,33 @@ impl<'a> Layout<'a> {
             parent: FourCc::MOOV,
             offset: 0,
         };
+        let mut rows = run.rows(count)?;
+        let duration = match (rows.duration, duration) {
+            (None, None) if count > 0 => return Err(missing()),
+            (_, duration) => duration.unwrap_or(0),
+        };
+        let size = match (rows.size, size) {
+            (None, None) if count > 0 => return Err(missing()),
+            (_, size) => size.unwrap_or(0),
+        };
+        // Signed and relative to the start of `moof`, as samples are until they are known to be in
+        // bounds.
+        let moof = to_i64(self.fragment.moof.len());
         let payload = &self.fragment.payload;
-        let moof = self.fragment.moof.len();
-        // Signed and relative to the start of `moof`, until it is known to be in bounds.
+        let first = moof.saturating_add(to_i64(payload.start));
+        let last = moof.saturating_add(to_i64(payload.end));
         let mut at = start;
         for _ in 0..count {
-            let duration = run
-                .field(SAMPLE_DURATION)?
-                .or(duration)
-                .ok_or_else(missing)?;
-            let size = run.field(SAMPLE_SIZE)?.or(size).ok_or_else(missing)?;
-            run.field(SAMPLE_FLAGS)?;
-            run.field(SAMPLE_COMPOSITION)?;
+            let (duration, size) = rows.next(duration, size);
             let end = at.saturating_add(size.into());
-            let in_media = |at| usize::try_from(at).ok()?.checked_sub(moof);
-            let in_bounds = in_media(at)
-                .zip(in_media(end))
-                .filter(|(at, end)| *at >= payload.start && *end <= payload.end);
-            let Some((from, _)) = in_bounds else {
+            if at < first || end > last {
                 let field = "end of a sample, from the start of 'moof',";
                 let expected = Expected::Words("inside 'mdat'");
                 return Err(trun.invalid(field, u64::try_from(end).unwrap_or(0), expected));
-            };
+            }
             samples.push(Sample {
                 // Inside the fragment, whose limit is below 32 bits.
-                start: u32::try_from(from).unwrap_or(u32::MAX),
+                start: u32::try_from(at.saturating_sub(moof)).unwrap_or(u32::MAX),
                 size,
                 duration,
                 iv: Iv::NONE,
@@ -294,7 +339,6 @@ impl<'a> Layout<'a> {
             });
             at = end;
         }
-        run.table.finish()?;
         if start < at {
             self.runs.push((start..at, trun.offset));
         }
@@ -321,6 +365,11 @@ impl<'a> Layout<'a> {
         }
         Ok(())
     }
+}
+
+/// A length in memory as a place.
+fn to_i64(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
 }
 
 /// The sample entry a track fragment uses, counted from zero.

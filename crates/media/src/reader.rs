@@ -12,6 +12,7 @@ use crate::cursor::to_u64;
 use crate::division::Division;
 use crate::input::{Input, RawHeader};
 use crate::limits::MAX_FRAGMENT_BYTES;
+use crate::memory::PAGE;
 use crate::progressive::Progressive;
 use crate::rewrite::Rewrite;
 use crate::{
@@ -181,9 +182,9 @@ impl<R: Read> MediaReader<R> {
         fragment.media.move_to(memory).map_err(|_| out_of_memory)
     }
 
-    /// How many bytes of memory the next part will need, where it is a fragment and that many bytes are
-    /// sure to be there: a good moment for [`Self::set_memory`]. `None` for any other part, and where
-    /// the input cannot tell its length.
+    /// How many bytes of memory the next part will need, a page to choose their place in among them, where
+    /// it is a fragment and all of it is sure to be there: a good moment for [`Self::set_memory`]. `None`
+    /// for any other part, and where the input cannot tell its length.
     ///
     /// # Errors
     /// See [`Self::next_part`].
@@ -208,7 +209,8 @@ impl<R: Read> MediaReader<R> {
             return Ok(None);
         }
         let more = usize::try_from(more).ok();
-        Ok(more.and_then(|more| more.checked_add(before)))
+        let needed = more.and_then(|more| more.checked_add(before));
+        Ok(needed.and_then(|needed| needed.checked_add(PAGE)))
     }
 
     /// The next piece, or `None` at the end. If no track is protected there are no fragments to be

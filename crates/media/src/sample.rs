@@ -81,6 +81,22 @@ impl SampleProtections {
         self.runs.last().map_or(0, |run| run.end)
     }
 
+    /// All samples in order: how many of them are protected alike, and how.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (usize, Option<&Protection>)> {
+        let mut at = 0_u32;
+        self.runs.iter().map(move |run| {
+            let count = run.end.saturating_sub(at);
+            at = run.end;
+            (usize::try_from(count).unwrap_or(usize::MAX), self.at(run))
+        })
+    }
+
+    /// The protection of a run.
+    fn at(&self, run: &ProtectionRun) -> Option<&Protection> {
+        let place = usize::try_from(run.place).ok()?.checked_sub(1)?;
+        self.table.get(place)
+    }
+
     /// The protections of some of the samples.
     fn part(&self, range: Range<usize>) -> Self {
         let mut part = Self::default();
@@ -108,10 +124,7 @@ impl SampleProtections {
         let Some(run) = self.runs.get(at) else {
             return (None, usize::MAX);
         };
-        let place = usize::try_from(run.place)
-            .ok()
-            .and_then(|at| at.checked_sub(1));
-        (place.and_then(|at| self.table.get(at)), after(run))
+        (self.at(run), after(run))
     }
 }
 

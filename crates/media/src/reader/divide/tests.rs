@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use crate::memory::PAGE;
 use crate::reader::MediaReader;
 use crate::testing::{bx, cenc_file, fragment, senc, simple_fragment, tfhd, trun};
 use crate::{
@@ -75,7 +76,7 @@ fn walk(file: &[u8], divide_from: usize) -> Result<(Seen, usize, usize), MediaEr
             None => break,
             Some(Part::Other(bytes)) => writer.write_other(bytes)?,
             Some(Part::Fragment(fragment)) => {
-                assert_eq!(needed, Some(fragment.media().len()));
+                assert_eq!(needed, Some(fragment.media().len() + PAGE));
                 largest = largest.max(fragment.media().len());
                 if !fragment.is_continued() {
                     seen.sequences.push(fragment.sequence_number());
