@@ -39,6 +39,7 @@ pub mod field;
 #[cfg(test)]
 mod golden;
 pub mod limits;
+pub mod monitor;
 mod response;
 mod samples;
 mod status;

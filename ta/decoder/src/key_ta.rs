@@ -1,20 +1,9 @@
 //! What the decoder asks of the key TA, and the typed form of it.
 
+pub use keybearer_ta_entry::session::{Failure, Sizes};
+
 use keybearer_ta_entry::params::SharedInput;
 use keybearer_wire::{Body, Exchange, Status, decode_response, limits::MAX_REQUEST};
-
-/// The key TA could not be called, or did not answer as the interface prescribes: the TEE's code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Failure(pub u32);
-
-/// What the key TA wrote, in bytes; never more than it was given room for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    /// Of the response.
-    pub response: usize,
-    /// Of the clear media.
-    pub media: usize,
-}
 
 /// A session of the key TA. It ends when it is dropped, and with it every channel that it opened.
 pub trait Connection {

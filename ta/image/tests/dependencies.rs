@@ -63,6 +63,11 @@ fn the_decoder_is_made_of_what_was_read() {
     assert_pinned("decoder", "keybearer-ta-decoder");
 }
 
+#[test]
+fn the_test_monitor_is_made_of_what_was_read() {
+    assert_pinned("monitor", "keybearer-ta-monitor");
+}
+
 /// The parser of hostile content has no business with a key, nor the key TA with that parser.
 #[test]
 fn neither_links_what_the_other_is_for() {
@@ -82,7 +87,11 @@ fn neither_links_what_the_other_is_for() {
         assert!(!decoder.contains(barred), "the decoder links {barred}");
     }
     let key = names("keybearer-ta");
-    for barred in ["keybearer-video", "keybearer-ta-decoder"] {
+    for barred in [
+        "keybearer-video",
+        "keybearer-ta-decoder",
+        "keybearer-ta-monitor",
+    ] {
         assert!(!key.contains(barred), "the key TA links {barred}");
     }
 }

@@ -4,6 +4,7 @@ use keybearer_core::{Anchors, Config};
 use keybearer_crypto::Digest;
 use keybearer_license::{Isolation, Version};
 use keybearer_rules::Level;
+use keybearer_ta_entry::debug::DEBUG;
 use keybearer_wire::limits::OPTEE_MAX_MEDIA;
 
 /// Trust anchors this trusted application accepts: SHA-256 digests of operators' root keys.
@@ -12,10 +13,6 @@ use keybearer_wire::limits::OPTEE_MAX_MEDIA;
 /// the list is empty and the application provisions with nobody: an anchor never comes from
 /// outside the signed image.
 pub const ANCHORS: &[Digest] = &parse::<{ count(ANCHOR_LIST) }>(ANCHOR_LIST);
-
-/// True for development builds. Every licence request says so, and a service that is not marked as a
-/// test service refuses it.
-pub use keybearer_ta_entry::debug::DEBUG;
 
 /// UUID of the decoder whose sessions are given clear media; `None`: nobody's are, and the highest
 /// level is Medium.
@@ -32,6 +29,25 @@ pub const DECODER: Option<&str> = match option_env!("KEYBEARER_TA_DECODER") {
     )),
 };
 
+/// UUID of the platform's monitor of the outputs, which this application asks at each call; `None`: the
+/// platform has none.
+///
+/// `KEYBEARER_TA_MONITOR` at build time: a UUID in lower case, or nothing. Whoever can sign an
+/// application under this UUID says what is connected: as with the decoder, the signing key is the secret.
+pub const MONITOR: Option<&str> = match option_env!("KEYBEARER_TA_MONITOR") {
+    Some(uuid) if !uuid.is_empty() => Some(uuid_text(uuid)),
+    _ => None,
+};
+
+/// UUID of the monitor that tells what a test says.
+const TEST_MONITOR: &str = include_str!("../../monitor/uuid.txt").trim_ascii_end();
+
+/// Whether a build with this switch and this monitor has to say that it is one for development: the
+/// test monitor's word protects nothing.
+fn is_debug(switch: bool, monitor: Option<&str>) -> bool {
+    switch || monitor == Some(TEST_MONITOR)
+}
+
 /// What the core shall say about this build.
 #[must_use]
 pub fn config() -> Config {
@@ -43,7 +59,7 @@ pub fn config() -> Config {
         },
         decoder: DECODER.is_some(),
         isolation: Isolation::Tee,
-        debug: DEBUG,
+        debug: is_debug(DEBUG, MONITOR),
         ta_version: Some(VERSION),
         anchors: Anchors::Fixed(ANCHORS),
         max_media: u32::try_from(OPTEE_MAX_MEDIA).unwrap_or(u32::MAX),
@@ -120,15 +136,17 @@ const fn uuid_text(text: &str) -> &str {
     let bytes = text.as_bytes();
     assert!(
         bytes.len() == 36,
-        "KEYBEARER_TA_DECODER: a UUID of 36 characters"
+        "a UUID in the environment: a text of 36 characters"
     );
     let mut at = 0;
     while at < bytes.len() {
         match (at, bytes[at]) {
             (8 | 13 | 18 | 23, b'-') => {}
-            (8 | 13 | 18 | 23, _) => panic!("KEYBEARER_TA_DECODER: five groups parted by hyphens"),
+            (8 | 13 | 18 | 23, _) => {
+                panic!("a UUID in the environment: five groups parted by hyphens")
+            }
             (_, b'0'..=b'9' | b'a'..=b'f') => {}
-            _ => panic!("KEYBEARER_TA_DECODER: digits 0 to 9 and a to f"),
+            _ => panic!("a UUID in the environment: digits 0 to 9 and a to f"),
         }
         at += 1;
     }

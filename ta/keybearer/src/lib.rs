@@ -15,6 +15,5 @@ extern crate alloc;
 
 pub mod caller;
 pub mod config;
-pub mod instance;
 pub mod media;
 pub mod platform;

@@ -15,11 +15,11 @@ use keybearer_core::{ClientId, Core, response_limit};
 use keybearer_ta::{
     caller::caller,
     config::{DECODER, config},
-    instance::Instance,
     media::CallMedia,
     platform::{GlobalPlatform, parts},
 };
 use keybearer_ta_entry::{
+    instance::Instance,
     params::{CommandSlots, NoSlots},
     serve::serve,
 };

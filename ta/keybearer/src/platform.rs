@@ -5,16 +5,20 @@
 //! P-256 is the software provider's, inside the trusted application all the same.
 
 mod clock;
+mod monitor;
 mod rng;
 mod storage;
 
 pub use clock::SystemClock;
+pub use monitor::MonitoredOutputs;
 pub use rng::TeeRng;
 pub use storage::PrivateStorage;
 
-use keybearer_core::{NoCounter, NoPanel, Parts, Platform, StoredIdentity};
+use keybearer_core::{NoCounter, Parts, Platform, StoredIdentity};
 use keybearer_crypto::CryptoError;
 use keybearer_crypto_soft::SoftCrypto;
+
+use crate::config::MONITOR;
 
 /// OP-TEE, or another TEE with GlobalPlatform's internal API.
 pub enum GlobalPlatform {}
@@ -29,8 +33,8 @@ impl Platform for GlobalPlatform {
     /// The records lie in the trusted application's private storage, which the TEE encrypts under
     /// a key of this application on this device.
     type Identity = StoredIdentity<PrivateStorage, TeeRng, SoftCrypto>;
-    /// No monitor yet, and no build setting that declares a panel.
-    type Outputs = NoPanel;
+    /// What the monitor says that the build names, and no build setting that declares a panel.
+    type Outputs = MonitoredOutputs;
     type Crypto = SoftCrypto;
 }
 
@@ -47,7 +51,7 @@ pub fn parts() -> Result<Parts<GlobalPlatform>, CryptoError> {
         vault: PrivateStorage,
         counter: None,
         identity: StoredIdentity::new(PrivateStorage, TeeRng, SoftCrypto),
-        outputs: NoPanel,
+        outputs: MonitoredOutputs::of(MONITOR),
         crypto: SoftCrypto,
     })
 }

@@ -41,6 +41,12 @@ impl OutputList {
         self.count = 0;
     }
 
+    /// Adds an output as the wire states it. What it does not state, or states in numbers that mean
+    /// nothing here, is the weaker value.
+    pub fn push_stated(&mut self, stated: &OutputReport) {
+        self.push(output(stated));
+    }
+
     /// The outputs.
     #[must_use]
     pub fn as_slice(&self) -> &[Output] {
@@ -133,7 +139,7 @@ impl Sight {
         }
         let mut outputs = OutputList::EMPTY;
         for stated in &report.outputs.0 {
-            outputs.push(output(stated));
+            outputs.push_stated(stated);
         }
         let taken = HostReport {
             client,
@@ -161,8 +167,6 @@ impl Sight {
     }
 }
 
-/// An output as the host states it. What it does not state, or states in numbers that mean nothing
-/// here, is the weaker value.
 fn output(stated: &OutputReport) -> Output {
     let hdcp = HdcpVersion::from_code(stated.hdcp_version).map(|version| {
         Hdcp::from_parts(version, stated.hdcp_stream_type).unwrap_or(Hdcp::Type0(version))

@@ -60,6 +60,20 @@ fn the_decoder_is_the_one_built_from_these_sources() {
     assert_eq!(config.level, Level::High);
 }
 
+/// The test monitor tells what a test says: whoever builds for it cannot pass for a product.
+#[test]
+fn a_build_for_the_test_monitor_is_a_debug_build_whatever_the_switch_says() {
+    let test = include_str!("../../../monitor/uuid.txt").trim();
+    assert!(is_debug(false, Some(test)) && is_debug(true, None));
+    assert!(!is_debug(false, None));
+    assert!(!is_debug(
+        false,
+        Some("609b2559-aca2-44ce-882b-c9764cbad139")
+    ));
+    assert_eq!(MONITOR, None, "nobody asked for one");
+    assert_eq!(uuid_text(test), test);
+}
+
 #[test]
 fn a_malformed_uuid_stops_the_build() {
     let good = "a5fb7ad7-f5b3-4f6c-ac81-1116537ddde5";
