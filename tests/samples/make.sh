@@ -194,6 +194,10 @@ while read -r output scheme clear tracks; do
 done <list.txt
 rm -f back.mp4
 
+# ---- pictures: as FFmpeg decodes them, in presentation order, for what decodes them elsewhere ----
+ffmpeg -v error -i clear-video.mp4 -map 0:v -pix_fmt yuv420p -f framehash -hash sha256 - |
+    awk -F', *' '!/^#/ { print "320x180", $6 }' > "$here/clear-video.sha256"
+
 # ---- results ----------------------------------------------------------------------------------
 rm -f "$here"/*.mp4
 cp clear-*.mp4 c[eb][nc]*-*.mp4 "$here"

@@ -138,6 +138,10 @@ impl<D: SampleDecryptor> SampleDecryptor for Checked<D> {
         self.inner.go_on().map_err(CheckError::Inner)
     }
 
+    fn end(&mut self) -> Result<(), Self::Error> {
+        self.inner.end().map_err(CheckError::Inner)
+    }
+
     fn memory(&mut self, len: usize) -> Option<Box<dyn SharedMemory>> {
         self.inner.memory(len)
     }

@@ -18,6 +18,8 @@ pub(crate) enum Exit {
     Trusted = 6,
     /// The result could not be written.
     Output = 7,
+    /// The active outputs do not give what a key demands of them.
+    Restricted = 8,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -49,6 +51,11 @@ pub(crate) const CODES: &[(u8, &str, &str)] = &[
     (6, "trusted", "the trusted side is missing, died or refused"),
     (7, "output", "the result could not be written"),
     (
+        8,
+        "restricted",
+        "the active outputs do not give what a key's rules demand",
+    ),
+    (
         130,
         "interrupted",
         "stopped by Ctrl-C; nothing is left under the final name",
@@ -57,7 +64,7 @@ pub(crate) const CODES: &[(u8, &str, &str)] = &[
 
 impl Exit {
     /// Every code but 0.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Unverified,
         Self::Usage,
         Self::Input,
@@ -65,6 +72,7 @@ impl Exit {
         Self::Service,
         Self::Trusted,
         Self::Output,
+        Self::Restricted,
         Self::Interrupted,
     ];
 
@@ -100,6 +108,7 @@ Exit codes:
     5  the service cannot be reached, started or trusted, or answered nonsense
     6  the trusted side is missing, died or refused
     7  the result could not be written
+    8  the active outputs do not give what a key's rules demand
   130  stopped by Ctrl-C; nothing is left under the final name";
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use std::error::Error;
 use std::path::Path;
 
 use keybearer_backend::BackendError;
-use keybearer_client::{ClientError, PlaybackError, Status, TransportError};
+use keybearer_client::{
+    ClientError, DecoderProblem, Denial, Level, PlaybackError, Status, TransportError,
+};
 use keybearer_media::MediaError;
 
 use crate::exit::Exit;
@@ -20,6 +22,8 @@ pub(crate) struct Failure {
     pub(crate) hint: Option<String>,
     /// Why, outermost first.
     pub(crate) causes: Vec<String>,
+    /// More of it for `--json`, under names of its own.
+    pub(crate) details: Option<serde_json::Value>,
     /// Whoever read our output went away: nobody is left to tell.
     pub(crate) quiet: bool,
 }
@@ -31,6 +35,7 @@ impl Failure {
             what: what.into(),
             hint: None,
             causes: Vec::new(),
+            details: None,
             quiet: false,
         }
     }
@@ -55,6 +60,11 @@ impl Failure {
         self
     }
 
+    pub(crate) fn details(mut self, details: serde_json::Value) -> Self {
+        self.details = Some(details);
+        self
+    }
+
     /// Adds an error and all it says about its own causes. What a line above says already is left
     /// out, since errors often repeat their source.
     pub(crate) fn cause(mut self, error: &(dyn Error + 'static)) -> Self {
@@ -76,13 +86,17 @@ impl Failure {
 
     /// All of it, for `--json`.
     pub(crate) fn document(&self) -> serde_json::Value {
-        serde_json::json!({
+        let mut document = serde_json::json!({
             "exit": self.exit.code(),
             "kind": self.exit.name(),
             "message": self.what,
             "causes": self.causes,
             "hint": self.hint,
-        })
+        });
+        if let Some(details) = &self.details {
+            document["details"] = details.clone();
+        }
+        document
     }
 
     /// The causes below an error whose own text is already `what`.
@@ -97,12 +111,23 @@ impl From<ClientError> for Failure {
             return Self::interrupted();
         }
         let (exit, hint) = match &error {
-            ClientError::Denied(denial) => (
-                Exit::Denied,
-                denial
-                    .reason
-                    .map(|reason| format!("keybearer explain {reason:?}")),
+            ClientError::Denied(denial) => (Exit::Denied, of_denial(denial)),
+            ClientError::KeysMissing {
+                denial: Some(denial),
+                ..
+            } => (Exit::Denied, of_denial(denial)),
+            ClientError::Decoder { problem, .. } => (
+                match problem {
+                    DecoderProblem::ContentRejected
+                    | DecoderProblem::NoMemory
+                    | DecoderProblem::UnsupportedCodec => Exit::Input,
+                    _ => Exit::Trusted,
+                },
+                None,
             ),
+            error if error.is_restricted_by_outputs() => {
+                (Exit::Restricted, Some(NO_OUTPUTS.to_owned()))
+            }
             ClientError::KeyNotUsable { .. }
             | ClientError::KeysMissing { .. }
             | ClientError::KeysNotInTime { .. } => (Exit::Denied, None),
@@ -119,6 +144,22 @@ impl From<ClientError> for Failure {
         failure
     }
 }
+
+/// Where a service's refusal is explained, and what is to be tried where it is for the level.
+fn of_denial(denial: &Denial) -> Option<String> {
+    let reason = denial.reason?;
+    let explained = format!("keybearer explain {reason:?}");
+    Some(match denial.level_needed {
+        Some(Level::High) => {
+            format!("{explained}; a device of level high plays such a key with play --protected")
+        }
+        _ => explained,
+    })
+}
+
+/// What to try where a key demands something of outputs.
+const NO_OUTPUTS: &str = "say which outputs are active with --outputs, or that there is a panel with \
+    --internal-panel; keybearer explain --policy shows what a profile asks of them";
 
 /// What to try where the way to the service fails.
 fn on_the_way(error: &TransportError) -> Option<String> {

@@ -218,6 +218,11 @@ impl<D: SampleDecryptor> SampleDecryptor for Interruptible<D> {
         self.0.go_on().map_err(Stopped::Inner)
     }
 
+    fn end(&mut self) -> Result<(), Self::Error> {
+        going_on()?;
+        self.0.end().map_err(Stopped::Inner)
+    }
+
     fn prepare(&mut self, key_ids: &[KeyId], pssh: &[Pssh]) -> Result<(), Self::Error> {
         going_on()?;
         self.0.prepare(key_ids, pssh).map_err(Stopped::Inner)

@@ -18,6 +18,7 @@ mod failure;
 mod given;
 mod inspect;
 mod interrupt;
+mod outputs;
 mod play;
 mod provision;
 mod rules;

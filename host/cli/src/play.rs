@@ -3,6 +3,8 @@
 
 mod contradiction;
 mod course;
+mod protected;
+mod stops;
 
 use std::path::PathBuf;
 
@@ -18,16 +20,22 @@ use crate::device::{self, DeviceArguments};
 use crate::failure::Failure;
 use crate::given;
 use crate::interrupt::{self, Interruptible};
+use crate::outputs::OutputsArguments;
 use crate::sizes::{counted, done_with, file_name};
 use crate::terminal::Terminal;
 use contradiction::Contradicted;
 use course::Course;
+use protected::Showing;
+use stops::Stopping;
 
 const EXAMPLES: &str = "\
 Examples:
   keybearer play film.mp4 -o clear.mp4
   keybearer play film.mp4 --server http://127.0.0.1:7480 -o clear.mp4
   keybearer play film.mp4 --token-file token -o clear.mp4
+  keybearer play film.mp4 --protected
+  keybearer play film.mp4 --outputs internal,hdmi:2.2 -o clear.mp4
+  keybearer play film.mp4 --outputs-timeline outputs.toml -o clear.mp4
 
 Without --server, the service this device was last provisioned with is asked;
 its anchor is remembered from then (keybearer provision).";
@@ -39,8 +47,11 @@ pub(crate) struct Play {
     /// The protected file (MP4, CMAF)
     file: PathBuf,
     /// Where the clear file goes; appears only when it is complete, in place of one that is there
-    #[arg(short, long, value_name = "OUT")]
-    output: PathBuf,
+    #[arg(short, long, value_name = "OUT", required_unless_present = "protected")]
+    output: Option<PathBuf>,
+    /// Decode the pictures in the trusted side and show them there: no clear file is written (level High)
+    #[arg(long, conflicts_with_all = ["output", "unchecked"])]
+    protected: bool,
     /// Address of the licence service [default: the one of the last provisioning]
     #[arg(long, value_name = "URL")]
     server: Option<ServerUrl>,
@@ -53,6 +64,8 @@ pub(crate) struct Play {
     /// Write the result even if it does not look like what its codec writes
     #[arg(long)]
     unchecked: bool,
+    #[command(flatten)]
+    outputs: OutputsArguments,
     #[command(flatten)]
     device: DeviceArguments,
 }
@@ -73,7 +86,15 @@ impl Play {
                 .iter()
                 .map(|path| ("the token file", path.as_path())),
         );
-        given::keep_apart(&self.output, &inputs)?;
+        inputs.extend(
+            self.outputs
+                .file()
+                .map(|path| ("the timeline of outputs", path)),
+        );
+        if let Some(output) = &self.output {
+            given::keep_apart(output, &inputs)?;
+        }
+        let simulator = self.outputs.simulator()?;
         let token = self
             .token_file
             .as_deref()
@@ -83,17 +104,33 @@ impl Play {
         let (tee, considered) = self.device.open(terminal)?;
         let tee_name = tee.info().name;
         let client = Client::new(tee, url, anchor).cancelled_by(interrupt::cancel());
+        let Some(output) = self.output else {
+            let showing = Showing {
+                file: &self.file,
+                client: &client,
+                token,
+                simulator,
+                tee: tee_name,
+                considered,
+            };
+            return showing.run(terminal);
+        };
         let session = client.open_session()?;
+        if let Some(simulator) = &simulator {
+            simulator.attach(&session);
+        }
         let course = Course::begin(&client, &session, token.clone(), terminal)?;
         let licensed = Licensed::new(&client, &session, token)?;
 
         let bar = terminal.progress(&file_name(&self.file), size);
-        let mut decryptor = Interruptible(Checked::new(Contradicted(licensed), !self.unchecked));
-        let done = decrypt_file(&self.file, &self.output, &mut decryptor, &mut |progress| {
+        let checked = Checked::new(Contradicted(licensed), !self.unchecked);
+        let mut decryptor = Interruptible(Stopping::new(checked, simulator, terminal));
+        let done = decrypt_file(&self.file, &output, &mut decryptor, &mut |progress| {
             bar.set_position(progress.bytes);
         });
         bar.finish_and_clear();
-        let licensed = &decryptor.0.inner.0;
+        let checked = &decryptor.0.inner;
+        let licensed = &checked.inner.0;
         let summary = done.map_err(|error| {
             let failure = Failure::of_playback(error, &self.file);
             match licensed.unrecovered() {
@@ -107,13 +144,13 @@ impl Play {
         if summary.protected_samples == 0 {
             terminal.warn("no sample of this file is protected; it was copied as it is");
         }
-        let doubts = decryptor.0.doubts();
+        let doubts = checked.doubts();
         for doubt in &doubts {
             doubt.tell(terminal, false);
         }
         if terminal.json {
             return terminal.print_json(&json!({
-                "output": self.output,
+                "output": output,
                 "bytes": summary.bytes,
                 "fragments": summary.fragments,
                 "samples": summary.samples,
@@ -127,7 +164,7 @@ impl Play {
                 "tee_considered": considered,
             }));
         }
-        let mut text = format!("{}: {}\n", self.output.display(), done_with(&summary));
+        let mut text = format!("{}: {}\n", output.display(), done_with(&summary));
         for license in licenses {
             let ends = license
                 .ends
@@ -148,6 +185,7 @@ pub(crate) fn described(license: &License) -> Value {
             "status": key.status.text(),
             "scheme": key.scheme.to_string(),
             "lowest_level": key.lowest_level.name(),
+            "largest_picture": key.largest_picture,
         })
     });
     json!({

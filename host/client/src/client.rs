@@ -19,8 +19,8 @@ use crate::retry::Budget;
 use crate::session::Link;
 use crate::{
     AnchorDigest, Cancel, Certified, ClientError, Description, Device, DeviceKey, HttpRequest,
-    HttpResponse, HttpTransport, Method, ProvisionToken, RetryPolicy, ServerUrl, Session,
-    Transport, TransportError,
+    HttpResponse, HttpTransport, Method, ProtectedSession, ProvisionToken, RetryPolicy, ServerUrl,
+    Session, Transport, TransportError,
 };
 
 /// Longest text of a service's unsealed error that is passed on, in characters.
@@ -176,21 +176,35 @@ impl Client {
     /// # Errors
     /// See [`Device::open_session`]; [`ClientError::Http`].
     pub fn open_session(&self) -> Result<Session, ClientError> {
-        let link = self.open_link(&self.anchor)?;
+        let link = self.open_link(&self.anchor, false)?;
         Ok(Session::new(link, self.anchor, self.owner.0.clone()))
     }
 
+    /// Opens a protected licence session: its media goes to a decoder in the trusted side.
+    ///
+    /// # Errors
+    /// See [`Device::open_protected_session`]; [`ClientError::Http`].
+    pub fn open_protected_session(&self) -> Result<ProtectedSession, ClientError> {
+        let link = self.open_link(&self.anchor, true)?;
+        let session = Session::new(link, self.anchor, self.owner.0.clone());
+        Ok(ProtectedSession::new(session))
+    }
+
     /// Opens a session anew whose trusted side died ([`ClientError::is_dead`]), under the same value, so
-    /// that whoever shares or watches it goes on. Its licences are gone: acquire them again.
+    /// that whoever shares or watches it goes on. Its licences are gone: acquire them again. A protected
+    /// session stays one, and its track has to be configured again.
     ///
     /// # Errors
     /// See [`Self::open_session`]; the session is then as it was.
     pub fn reopen(&self, session: &Session) -> Result<(), ClientError> {
-        session.replace(self.open_link(session.anchor())?)
+        session.replace(self.open_link(session.anchor(), session.is_protected())?)
     }
 
-    fn open_link(&self, anchor: &AnchorDigest) -> Result<Link, ClientError> {
-        let device = Device::connect(&*self.tee)?;
+    fn open_link(&self, anchor: &AnchorDigest, protected: bool) -> Result<Link, ClientError> {
+        let device = match protected {
+            true => Device::connect_protected(&self.tee)?,
+            false => Device::connect(&*self.tee)?,
+        };
         device.open_link(anchor, &self.service_info(&self.begin(), &self.url)?)
     }
 

@@ -1,20 +1,23 @@
 //! One connection to the trusted side, without network and without session.
 
-use keybearer_tee::{ClearSession, Tee};
+use std::sync::Arc;
+
+use keybearer_tee::Tee;
+use keybearer_wire::Status;
 use keybearer_wire::body::{self, TokenKind};
 use keybearer_wire::field::{Blob, Text};
 
-use crate::session::Link;
+use crate::session::{Connection, Link};
 use crate::values::known;
 use crate::{
-    AnchorDigest, Cancel, Certified, ClientError, Denial, Description, DeviceKey, ProvisionToken,
-    Session,
+    AnchorDigest, Cancel, Certified, ClientError, Denial, Description, DeviceKey, ProtectedSession,
+    ProvisionToken, Session,
 };
 
 /// One connection to the trusted side. Requests come out as bytes, answers go in as bytes.
 #[derive(Debug)]
 pub struct Device {
-    connection: ClearSession,
+    connection: Connection,
 }
 
 impl Device {
@@ -24,15 +27,23 @@ impl Device {
     /// [`ClientError::Tee`].
     pub fn connect(tee: &dyn Tee) -> Result<Self, ClientError> {
         let during = "connecting to the trusted side";
-        let session = tee
-            .connect()
-            .map_err(|source| ClientError::Tee { during, source })?;
-        Ok(Self {
-            connection: ClearSession::new(session),
-        })
+        let connection = Connection::clear(tee);
+        let connection = connection.map_err(|source| ClientError::Tee { during, source })?;
+        Ok(Self { connection })
     }
 
-    pub(crate) const fn from_connection(connection: ClearSession) -> Self {
+    /// Connects to the trusted side for a protected session: one whose media goes to a decoder there.
+    ///
+    /// # Errors
+    /// [`ClientError::Tee`].
+    pub fn connect_protected(tee: &Arc<dyn Tee>) -> Result<Self, ClientError> {
+        let during = "connecting to the trusted side";
+        let connection = Connection::protected(tee);
+        let connection = connection.map_err(|source| ClientError::Tee { during, source })?;
+        Ok(Self { connection })
+    }
+
+    pub(crate) const fn from_connection(connection: Connection) -> Self {
         Self { connection }
     }
 
@@ -145,18 +156,43 @@ impl Device {
         load_revocation_list(&mut self.connection, anchor, list)
     }
 
-    /// Opens a licence session towards the service of `service_info`.
+    /// Opens a licence session towards the service of `service_info`, which decrypts into this process.
     ///
     /// # Errors
     /// [`ClientError::Refused`] with `NotProvisioned` before provisioning, or for a service that is
-    /// not trusted.
+    /// not trusted; with `WrongSessionKind` over a connection for protected sessions.
     pub fn open_session(
         self,
         anchor: &AnchorDigest,
         service_info: &[u8],
     ) -> Result<Session, ClientError> {
-        let link = self.open_link(anchor, service_info)?;
+        let link = self.of_kind(false)?.open_link(anchor, service_info)?;
         Ok(Session::new(link, *anchor, Cancel::new()))
+    }
+
+    /// Opens a protected licence session, over a connection of [`Self::connect_protected`].
+    ///
+    /// # Errors
+    /// As [`Self::open_session`]; [`ClientError::Refused`] with `LevelTooLow` where the trusted side has
+    /// no decoder, with `WrongSessionKind` over another connection.
+    pub fn open_protected_session(
+        self,
+        anchor: &AnchorDigest,
+        service_info: &[u8],
+    ) -> Result<ProtectedSession, ClientError> {
+        let link = self.of_kind(true)?.open_link(anchor, service_info)?;
+        let session = Session::new(link, *anchor, Cancel::new());
+        Ok(ProtectedSession::new(session))
+    }
+
+    fn of_kind(self, protected: bool) -> Result<Self, ClientError> {
+        if self.connection.is_protected() == protected {
+            return Ok(self);
+        }
+        Err(ClientError::Refused {
+            during: "opening a session",
+            status: Status::WrongSessionKind,
+        })
     }
 
     pub(crate) fn open_link(
@@ -167,7 +203,7 @@ impl Device {
         let request = body::OpenSession {
             anchor: anchor.0,
             service_info: Blob(service_info),
-            protected: false,
+            protected: self.connection.is_protected(),
         };
         let opened = self
             .connection
@@ -178,7 +214,7 @@ impl Device {
 }
 
 /// Asks over any connection what the trusted side is.
-pub(crate) fn describe(connection: &mut ClearSession) -> Result<Description, ClientError> {
+pub(crate) fn describe(connection: &mut Connection) -> Result<Description, ClientError> {
     let during = "asking what the trusted side is";
     let said = connection
         .exchange(&body::Describe {})
@@ -188,7 +224,7 @@ pub(crate) fn describe(connection: &mut ClearSession) -> Result<Description, Cli
 
 /// Loads a revocation list over any connection.
 pub(crate) fn load_revocation_list(
-    connection: &mut ClearSession,
+    connection: &mut Connection,
     anchor: &AnchorDigest,
     list: &[u8],
 ) -> Result<(), ClientError> {

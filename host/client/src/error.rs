@@ -2,9 +2,9 @@
 
 use keybearer_tee::{CallError, TeeError};
 use keybearer_wire::Status;
-use keybearer_wire::body::{KeyStatus, Reason};
+use keybearer_wire::body::{KeyStatus, Reason, ReasonField};
 
-use crate::{Denial, KeyId, TransportError, explain};
+use crate::{DecoderProblem, Denial, Key, KeyId, TransportError, explain};
 
 /// Why the client could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +104,15 @@ pub enum ClientError {
         /// The keys that nothing is known of.
         key_ids: Vec<KeyId>,
     },
+    /// The decoder in the trusted side, or what it was given, is the trouble.
+    #[error("{during}: {problem}")]
+    Decoder {
+        /// What was being done.
+        during: &'static str,
+        /// What is wrong.
+        #[source]
+        problem: DecoderProblem,
+    },
     /// What the caller gave exceeds a limit of the interface.
     #[error("{during}: {what}")]
     Input {
@@ -134,6 +143,30 @@ impl ClientError {
     #[must_use]
     pub const fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelled { .. })
+    }
+
+    /// The error for a key that stands like this.
+    pub(crate) fn of_key(key: &Key) -> Self {
+        Self::KeyNotUsable {
+            key_id: key.id,
+            status: key.status,
+            reasons: key.reasons.clone(),
+            largest_picture: key.largest_picture,
+        }
+    }
+
+    /// True when a key may not be used for what its outputs are now. Others may be usable, and this one
+    /// will be with other outputs.
+    #[must_use]
+    pub fn is_restricted_by_outputs(&self) -> bool {
+        let for_good =
+            |reason: &Reason| matches!(reason.field, ReasonField::Level | ReasonField::Worker);
+        match self {
+            Self::KeyNotUsable {
+                status, reasons, ..
+            } => *status == KeyStatus::OutputRestricted && !reasons.iter().any(for_good),
+            _ => false,
+        }
     }
 
     /// True when the trusted side died: open a new session and acquire its licences anew.

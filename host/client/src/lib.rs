@@ -12,6 +12,8 @@
 //!   sees to it.
 //! * [`decrypt_file`] walks a protected file and writes a clear one, with keys from a licence
 //!   ([`Licensed`]) or from whatever else implements [`SampleDecryptor`].
+//! * [`play_protected`] plays a file whose pictures are decoded in the trusted side, in a
+//!   [`ProtectedSession`], and its other tracks in a clear one beside it.
 //!
 //! Threads may share a client and its sessions. Whoever waits does so on the calling thread; another
 //! thread ends the wait at once with a [`Cancel`], by closing the session or by shutting the client
@@ -54,6 +56,7 @@ mod keep_alive;
 mod licensed;
 mod output;
 mod playback;
+mod protected;
 mod reports;
 mod retry;
 mod session;
@@ -78,6 +81,10 @@ pub use licensed::Licensed;
 pub use output::remove_unfinished;
 pub use playback::{
     PlaybackError, Progress, SampleDecryptor, Summary, TrackBatch, decrypt_file, decrypt_stream,
+};
+pub use protected::{
+    DecoderProblem, DecoderTrack, Presented, ProtectedPlayer, ProtectedSession, ProtectedSummary,
+    ProtectedUnit, Route, UnitReport, Viewer, play_protected,
 };
 pub use reports::{ActiveOutputs, OutputsSource};
 pub use retry::RetryPolicy;

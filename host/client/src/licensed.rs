@@ -15,7 +15,8 @@ use keybearer_wire::limits::{MAX_INIT_DATA, MAX_MEDIA_DURATION_MS, MAX_SAMPLES, 
 use keybearer_wire::{SampleTableBuilder, Status};
 
 use self::holding::Holding;
-use self::samples::{list, refuse_long_sample, track_type};
+use self::samples::refuse_long_sample;
+pub(crate) use self::samples::{list, track_type};
 use crate::{
     Client, ClientError, DecryptCall, InitData, Key, KeyId, KeyStatus, License, LicenseWanted,
     SampleDecryptor, Session, Statuses, TrackBatch, TrackType,
@@ -96,6 +97,16 @@ impl<'a> Licensed<'a> {
         self.unrecovered.as_ref()
     }
 
+    /// Whose keys these are.
+    pub(crate) const fn of(&self) -> (&'a Client, &'a Session) {
+        (self.client, self.session)
+    }
+
+    /// What a key that is held is for.
+    pub(crate) fn track(&self, key: &KeyId) -> Option<TrackType> {
+        self.holding.track(key)
+    }
+
     /// Takes over what the session holds now.
     fn look(&mut self) -> Result<Statuses, ClientError> {
         let statuses = self.session.statuses()?;
@@ -135,7 +146,7 @@ impl<'a> Licensed<'a> {
         data: &mut [u8],
     ) -> Result<(), ClientError> {
         let key_id = batch.protection.kid;
-        list(&mut self.table, batch)?;
+        list(&mut self.table, &batch.batch)?;
         let call = DecryptCall {
             key_id,
             license: None,
@@ -160,12 +171,7 @@ impl<'a> Licensed<'a> {
                 self.client.sync_time(self.session)?;
                 self.session.decrypt(&call, data)
             }
-            Some(key) => Err(ClientError::KeyNotUsable {
-                key_id,
-                status: key.status,
-                reasons: key.reasons.clone(),
-                largest_picture: key.largest_picture,
-            }),
+            Some(key) => Err(ClientError::of_key(key)),
             None => Err(error),
         }
     }

@@ -1,5 +1,6 @@
 //! A licence session, without network: requests come out as bytes, answers go in as bytes.
 
+mod connection;
 mod decrypt;
 mod link;
 mod shared;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use keybearer_rules::Output;
 use keybearer_tee::SharedMemory;
 
+pub(crate) use self::connection::Connection;
 pub use self::decrypt::DecryptCall;
 pub(crate) use self::link::Link;
 pub(crate) use self::shared::Shared;
@@ -210,10 +212,7 @@ impl Session {
         self.shared.with("decrypting", |link| {
             self.shared.bring_outputs(link)?;
             let sequence = link.decrypt(call, data)?;
-            if self.shared.changes.is_news(sequence) {
-                // What was decrypted is good; the next look will say what this one could not.
-                let _ = self.shared.look_with(link);
-            }
+            self.heard(link, Some(sequence));
             Ok(())
         })
     }
@@ -300,6 +299,32 @@ impl Session {
         self.shared.changes.saw(None);
         self.shared.changes.moves();
         Ok(())
+    }
+
+    /// Whether its media goes to a decoder.
+    pub(crate) fn is_protected(&self) -> bool {
+        let link = self.shared.link();
+        link.as_ref().is_some_and(Link::is_protected)
+    }
+
+    /// Runs a call over the connection that may need to know the outputs.
+    pub(crate) fn protected<T>(
+        &self,
+        during: &'static str,
+        call: impl FnOnce(&mut Link) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        self.shared.with(during, |link| {
+            self.shared.bring_outputs(link)?;
+            call(link)
+        })
+    }
+
+    /// Looks at the statuses if the number in an answer says that they have changed.
+    pub(crate) fn heard(&self, link: &mut Link, sequence: Option<u64>) {
+        if sequence.is_some_and(|sequence| self.shared.changes.is_news(sequence)) {
+            // What was done is done; the next look will say what this one could not.
+            let _ = self.shared.look_with(link);
+        }
     }
 
     pub(crate) fn anchor(&self) -> &AnchorDigest {

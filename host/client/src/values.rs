@@ -62,6 +62,9 @@ pub struct Description {
     pub max_media: u32,
     /// The application may name the trust anchor.
     pub application_anchors: bool,
+    /// It opens protected sessions, whose media goes to a decoder of its own. Their level is
+    /// [`Self::level`]; that of clear sessions is at most Medium.
+    pub protected: bool,
 }
 
 impl Description {
@@ -76,6 +79,7 @@ impl Description {
             clock: said.clock,
             max_media: said.max_media,
             application_anchors: said.application_anchors,
+            protected: said.protected,
         })
     }
 }

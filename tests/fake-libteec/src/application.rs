@@ -33,13 +33,17 @@ pub(crate) struct Application {
 impl Application {
     /// Starts an instance; `None` when there is no memory or no randomness.
     pub(crate) fn start(machine: &Machine) -> Option<Self> {
+        let (level, isolation, anchors) = match machine.posed() {
+            Some(anchors) => (Level::High, Isolation::Tee, Anchors::Fixed(anchors)),
+            None => (Level::None, Isolation::InProcess, Anchors::Application),
+        };
         let config = Config {
-            level: Level::None,
+            level,
             decoder: true,
-            isolation: Isolation::InProcess,
+            isolation,
             debug: true,
             ta_version: None,
-            anchors: Anchors::Application,
+            anchors,
             max_media: u32::try_from(OPTEE_MAX_MEDIA).unwrap_or(u32::MAX),
             oem: None,
             measurement: None,

@@ -132,6 +132,15 @@ impl Board {
         }
     }
 
+    /// Has it say that it is a TEE of level High which accepts this anchor alone, as the genuine
+    /// application's build does: for what depends on levels. It stays marked as a debug device, and only
+    /// an instance that is not running yet says so.
+    #[must_use]
+    pub fn posing_as_high(self, anchor: [u8; 32]) -> Self {
+        self.state().machine.pose(anchor);
+        self
+    }
+
     /// Makes it the TEE of contexts that this thread opens from now on.
     #[must_use = "it is taken out again when the result is dropped"]
     pub fn plug(&self) -> Plugged {

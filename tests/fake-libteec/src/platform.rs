@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use keybearer_core::{
     Clock, Moment, NoCounter, NoPanel, Parts, Platform, PlatformError, Slot, StoredIdentity, Vault,
 };
-use keybearer_crypto::{CryptoError, Rng};
+use keybearer_crypto::{CryptoError, Digest, Rng};
 use keybearer_crypto_soft::SoftCrypto;
 
 /// Names the parts.
@@ -30,6 +30,8 @@ impl Platform for Simulated {
 pub(crate) struct Machine {
     storage: Storage,
     clock: BoardClock,
+    /// The anchors of the TEE of level High that it says it is; `None`: it says what it is.
+    posed: Option<&'static [Digest]>,
 }
 
 impl Machine {
@@ -43,7 +45,19 @@ impl Machine {
         Self {
             storage: Storage::default(),
             clock: BoardClock(Arc::new(Mutex::new(time))),
+            posed: None,
         }
+    }
+
+    /// Says from now on that it is a TEE with this one anchor.
+    pub(crate) fn pose(&mut self, anchor: [u8; 32]) {
+        // A build's anchors are constants; a test has few boards.
+        self.posed = Some(vec![Digest(anchor)].leak());
+    }
+
+    /// The anchors of the TEE that it says it is.
+    pub(crate) const fn posed(&self) -> Option<&'static [Digest]> {
+        self.posed
     }
 
     /// What the core of a new instance stands on.

@@ -178,6 +178,10 @@ impl SampleDecryptor for Contradicted<'_> {
         self.0.go_on().map_err(Contradiction::Other)
     }
 
+    fn end(&mut self) -> Result<(), Contradiction> {
+        self.0.end().map_err(Contradiction::Other)
+    }
+
     fn prepare(&mut self, key_ids: &[KeyId], pssh: &[Pssh]) -> Result<(), Contradiction> {
         self.0.prepare(key_ids, pssh).map_err(Contradiction::Other)
     }

@@ -100,6 +100,7 @@ fn changed(change: KeyChange) -> Value {
         "key_id": kid(&change.key_id),
         "old": change.old.map(|status| status.text()),
         "new": change.new.map(|status| status.text()),
+        "largest_picture": change.largest_picture,
         "why": change.new.map(|status| key_status(status, &change.reasons)),
     })
 }

@@ -20,4 +20,5 @@ mod readme;
 mod rules;
 mod run;
 mod served;
+mod simulated;
 mod terminals;

@@ -1,6 +1,6 @@
 //! From a batch of a file to a call of the trusted side.
 
-use keybearer_media::{PictureSize, TrackKind};
+use keybearer_media::{Batch, PictureSize, TrackKind};
 use keybearer_wire::limits::MAX_MEDIA_DURATION_MS;
 use keybearer_wire::{SampleTableBuilder, SubsampleEntry};
 
@@ -10,17 +10,14 @@ use crate::{ClientError, TrackBatch, TrackType};
 ///
 /// # Errors
 /// [`ClientError::Refused`] for more than fits one call.
-pub(super) fn list(
-    table: &mut SampleTableBuilder,
-    batch: &TrackBatch<'_>,
-) -> Result<(), ClientError> {
+pub(crate) fn list(table: &mut SampleTableBuilder, batch: &Batch<'_>) -> Result<(), ClientError> {
     let full = |status| ClientError::Refused {
         during: "listing samples",
         status,
     };
     table.clear();
-    for sample in batch.batch.samples() {
-        let subsamples = batch.batch.subsamples(sample).iter();
+    for sample in batch.samples() {
+        let subsamples = batch.subsamples(sample).iter();
         let subsamples = subsamples.map(|part| SubsampleEntry {
             clear: part.clear,
             protected: part.protected,
@@ -60,7 +57,7 @@ pub(super) fn refuse_long_sample(batch: &TrackBatch<'_>) -> Result<(), ClientErr
 /// what a service counts as high definition: there the key's own type is taken, and the trusted side
 /// compares the picture size. Where the two contradict each other the file's word goes out and is
 /// refused.
-pub(super) fn track_type(
+pub(crate) fn track_type(
     kind: TrackKind,
     picture: Option<PictureSize>,
     licensed: TrackType,

@@ -2,11 +2,11 @@
 
 use keybearer_media::IvSource;
 use keybearer_rules::Output;
-use keybearer_tee::{ClearSession, Media, SharedMemory};
+use keybearer_tee::{Media, ProtectedSession, SharedMemory};
 use keybearer_wire::body::{self, RequestKind};
 use keybearer_wire::field::{Blob, List};
 
-use super::DecryptCall;
+use super::{Connection, DecryptCall};
 use crate::device::{describe, load_revocation_list};
 use crate::reports::stated;
 use crate::values::{known, scheme_code};
@@ -16,7 +16,7 @@ use crate::{
 
 /// A connection and the session open on it.
 pub(crate) struct Link {
-    connection: ClearSession,
+    connection: Connection,
     handle: u64,
     /// Newer service info, handed over with the next request.
     pub(super) service_info: Option<Vec<u8>>,
@@ -25,7 +25,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) const fn new(connection: ClearSession, handle: u64) -> Self {
+    pub(crate) const fn new(connection: Connection, handle: u64) -> Self {
         Self {
             connection,
             handle,
@@ -207,7 +207,8 @@ impl Link {
         };
         let answer = self
             .connection
-            .decrypt(&request, Media::InPlace(data))
+            .as_clear()
+            .and_then(|clear| clear.decrypt(&request, Media::InPlace(data)))
             .map_err(ClientError::of_call(during))?;
         // Anything else would leave part of the samples protected and call them clear.
         if usize::try_from(answer.bytes) == Ok(expected) {
@@ -224,14 +225,37 @@ impl Link {
         &mut self,
         len: usize,
     ) -> Result<Option<Box<dyn SharedMemory>>, ClientError> {
+        let Connection::Clear(clear) = &mut self.connection else {
+            return Ok(None);
+        };
         let during = "sharing memory";
-        self.connection
+        clear
             .shared_memory(len)
             .map_err(|source| ClientError::Tee { during, source })
     }
 
+    /// Number of the session in the trusted side.
+    pub(crate) const fn handle(&self) -> u64 {
+        self.handle
+    }
+
+    /// Whether it has a decoder and gives nothing clear back.
+    pub(super) const fn is_protected(&self) -> bool {
+        self.connection.is_protected()
+    }
+
+    /// The way to the decoder.
+    pub(crate) fn decoder(
+        &mut self,
+        during: &'static str,
+    ) -> Result<&mut ProtectedSession, ClientError> {
+        self.connection
+            .as_protected()
+            .map_err(ClientError::of_call(during))
+    }
+
     /// Closes the session and gives the connection back.
-    pub(super) fn close(mut self) -> Result<ClearSession, ClientError> {
+    pub(super) fn close(mut self) -> Result<Connection, ClientError> {
         let request = body::CloseSession {
             session: self.handle,
         };
