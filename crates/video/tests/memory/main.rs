@@ -15,6 +15,7 @@
 )]
 
 mod grid;
+mod heap;
 mod hostile;
 #[path = "../support/mod.rs"]
 mod support;
@@ -34,7 +35,7 @@ std::thread_local! {
 
 /// What a block takes.
 fn charge(size: usize) -> isize {
-    isize::try_from(size.next_multiple_of(16) + 32).expect("no block is that large")
+    isize::try_from(support::heap::charge(size)).expect("no block is that large")
 }
 
 fn count(change: isize) {
@@ -50,10 +51,13 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(charge(layout.size()));
         // SAFETY: passed on as it came.
-        unsafe { System.alloc(layout) }
+        let block = unsafe { System.alloc(layout) };
+        support::heap::allocated(block.addr(), layout.size());
+        block
     }
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         count(-charge(layout.size()));
+        support::heap::released(block.addr());
         // SAFETY: it came from the system's allocator.
         unsafe { System.dealloc(block, layout) }
     }

@@ -3,7 +3,12 @@
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
+pub(crate) mod greedy;
+pub(crate) mod heap;
+pub(crate) mod units;
 pub(crate) mod writer;
+
+pub(crate) use units::{record, with_lengths};
 
 use std::path::{Path, PathBuf};
 
@@ -70,42 +75,6 @@ pub(crate) fn nals(stream: &[u8]) -> Vec<&[u8]> {
             &nal[..length]
         })
         .collect()
-}
-
-/// An access unit of these NAL units, with length fields of four bytes.
-pub(crate) fn with_lengths<N: AsRef<[u8]>>(nals: &[N]) -> Vec<u8> {
-    let mut unit = Vec::new();
-    for nal in nals {
-        let nal = nal.as_ref();
-        unit.extend(u32::try_from(nal.len()).unwrap().to_be_bytes());
-        unit.extend(nal);
-    }
-    unit
-}
-
-/// A configuration record of these parameter sets.
-pub(crate) fn record(sequence: &[Vec<u8>], picture: &[Vec<u8>]) -> Vec<u8> {
-    let mut record = vec![
-        1,
-        0,
-        0,
-        0,
-        0xff,
-        0xe0 | u8::try_from(sequence.len()).unwrap(),
-    ];
-    if let Some(set) = sequence.first() {
-        record[1..4].copy_from_slice(&set[1..4]);
-    }
-    let add = |sets: &[Vec<u8>], record: &mut Vec<u8>| {
-        for set in sets {
-            record.extend(u16::try_from(set.len()).unwrap().to_be_bytes());
-            record.extend(set);
-        }
-    };
-    add(sequence, &mut record);
-    record.push(u8::try_from(picture.len()).unwrap());
-    add(picture, &mut record);
-    record
 }
 
 /// A picture as it reached the sink.
