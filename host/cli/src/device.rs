@@ -26,7 +26,7 @@ const STATE: &str = "KEYBEARER_STATE";
 /// Which trusted side, and where its state lies.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DeviceArguments {
-    /// The trusted side: auto, optee (level Medium), worker or in-process (level Low)
+    /// The trusted side: auto, optee (levels High and Medium), worker or in-process (level Low)
     #[arg(long, value_name = "TEE", default_value = "auto")]
     tee: BackendChoice,
     /// Where this device keeps its state [env: KEYBEARER_STATE] [default: ~/.local/state/keybearer]

@@ -73,11 +73,7 @@ fn other_files_play_at_high_too() {
         let mut player = world.player(&protected, &clear, route);
         let mut shown = Shown::default();
         let summary = play_protected(&sample(name), &mut player, &mut shown).expect(name);
-        assert_eq!(
-            (summary.accepted, summary.presented),
-            (60, 60),
-            "{route:?}"
-        );
+        assert_eq!((summary.accepted, summary.presented), (60, 60), "{route:?}");
         let held = player.protected_licenses().licenses();
         assert_eq!(
             held.iter().map(|license| license.keys.len()).sum::<usize>(),
