@@ -23,7 +23,7 @@ const OVERHEAD: usize = HEAD.saturating_add(16);
 /// Seals and stores a record, durable on return.
 ///
 /// # Errors
-/// Those of the platform; the slot then holds what it held.
+/// Those of the platform; the slot then holds what it held, or the new record after all.
 pub(crate) fn store<P: Platform>(
     parts: &mut Parts<P>,
     anchor: &Digest,
