@@ -22,6 +22,7 @@ use keybearer_license::{MAX_URL, Version};
 use serde::Deserialize;
 
 use crate::keys::files::read_private;
+use crate::usage::{Definitions, RuleBook};
 pub use content::{ContentKind, ContentSpec, DEFAULT_TENANT, NoExplicitRules};
 pub(crate) use content::{NAME_FORM, is_name};
 pub use error::ConfigError;
@@ -59,6 +60,9 @@ pub struct Config {
     pub tenants: Vec<Tenant>,
     /// Contents; the admin interface can show but not change them.
     pub contents: Vec<ContentSpec>,
+    /// Profiles, device models and what else there is about usage rules. The admin interface can add
+    /// others, and show but not change these.
+    pub usage_rules: Definitions,
 }
 
 /// What bounds the server's time and memory.
@@ -116,6 +120,8 @@ struct ConfigForm {
     tenants: Vec<TenantForm>,
     #[serde(default, alias = "content")]
     contents: Vec<ContentSpec>,
+    #[serde(default)]
+    usage_rules: Definitions,
 }
 
 impl Config {
@@ -134,6 +140,7 @@ impl Config {
             limits: Limits::default(),
             tenants: vec![default_tenant()],
             contents: Vec::new(),
+            usage_rules: Definitions::default(),
         }
     }
 
@@ -200,6 +207,7 @@ impl Config {
                     .collect::<Result<_, _>>()?
             },
             contents,
+            usage_rules: form.usage_rules,
         };
         config.check()?;
         Ok(config)
@@ -238,6 +246,8 @@ impl Config {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         self.check_limits()?;
         self.check_address()?;
+        RuleBook::new(self.usage_rules.clone())
+            .map_err(|unsound| invalid(format!("usage_rules: {unsound}")))?;
         let mut tenants = HashSet::new();
         for tenant in &self.tenants {
             tenant.check()?;

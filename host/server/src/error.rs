@@ -31,6 +31,9 @@ pub enum ServerError {
         /// What it has in common with what in the store.
         what: String,
     },
+    /// Usage rules of the configuration file and of the store are not sound together.
+    #[error("usage rules of the configuration file and of the store: {0}")]
+    UsageRules(String),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {

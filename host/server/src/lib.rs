@@ -47,12 +47,12 @@ pub use config::{
 pub use error::ServerError;
 pub use keys::{Anchor, KeyDirectory, KeyError};
 pub use registry::{
-    ContentView, EnrolmentToken, FactoryToken, GeneratedKey, MintedToken, ProfileView, Registry,
-    RegistryError,
+    ContentView, EnrolmentToken, FactoryToken, FamilyView, GeneratedKey, MintedToken, ProfileView,
+    Registry, RegistryError, RuleView,
 };
 pub use server::{RunningServer, Server, ShutdownHandle};
 pub use store::{DeviceView, KeyRules, LogEntry, LogEvent, Totals};
 pub use usage::{
-    Definitions, DeviceGroup, DeviceModel, DrmGroup, LicenseType, Overrides, ProfileForm,
-    RuleValues, Warning,
+    Definitions, DeviceGroup, DeviceModel, DrmGroup, Flaw, LicenseType, Overrides, ProfileForm,
+    RuleValues, Unsound, Warning,
 };

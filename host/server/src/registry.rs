@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::config::{ContentSpec, KeySource};
 use crate::service::{Fault, Revocation, Service};
 use crate::store::{DeviceView, LogEntry, StoreError, Totals};
+use crate::usage::Unsound;
 
 /// Why the operator's wish was not fulfilled.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ pub enum RegistryError {
         /// What is wrong.
         what: String,
     },
+    /// Definitions of usage rules are not sound.
+    #[error("{0}")]
+    Unsound(Unsound),
     /// What was given contradicts what is there.
     #[error("{what}")]
     Conflict {
@@ -48,6 +52,12 @@ pub enum RegistryError {
     },
 }
 
+impl From<Unsound> for RegistryError {
+    fn from(unsound: Unsound) -> Self {
+        Self::Unsound(unsound)
+    }
+}
+
 impl From<StoreError> for RegistryError {
     fn from(error: StoreError) -> Self {
         Self::Failed {
@@ -65,8 +75,7 @@ impl From<Fault> for RegistryError {
 }
 
 pub use token::{EnrolmentToken, FactoryToken, MintedToken};
-pub use usage::ProfileView;
-pub(crate) use usage::stored_book;
+pub use usage::{FamilyView, ProfileView, RuleView};
 
 /// A content key that the server made. Shown once, so that the packager can use it.
 #[derive(Serialize)]
@@ -293,7 +302,15 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Failed`].
     pub fn devices(&self) -> Result<Vec<DeviceView>, RegistryError> {
-        Ok(self.service()?.store().view()?.devices()?)
+        let service = self.service()?;
+        let book = service.book();
+        let devices = service.store().view()?.devices()?.into_iter();
+        Ok(devices
+            .map(|device| {
+                let family = book.family(&device.model.0);
+                device.view(family)
+            })
+            .collect())
     }
 
     /// Revokes a device; returns the number of the revocation list that says so.
@@ -339,6 +356,14 @@ impl Registry {
     /// [`RegistryError::Failed`].
     pub fn log(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, RegistryError> {
         Ok(self.service()?.store().view()?.log(after, limit)?)
+    }
+
+    /// At most `limit` entries of the log with a number below `before`, newest first.
+    ///
+    /// # Errors
+    /// [`RegistryError::Failed`].
+    pub fn newest(&self, before: u64, limit: usize) -> Result<Vec<LogEntry>, RegistryError> {
+        Ok(self.service()?.store().view()?.newest(before, limit)?)
     }
 
     /// How often what happened since the store was made.

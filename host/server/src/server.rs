@@ -20,6 +20,7 @@ use crate::keys::{Anchor, KeyDirectory, KeyError, admin_token_file};
 use crate::registry::Registry;
 use crate::service::{Fault, Service};
 use crate::store::Store;
+use crate::usage::RuleBook;
 
 /// How often the server looks after its certificate and revocation list, in seconds.
 const TEND_SECONDS: u64 = 3600;
@@ -99,6 +100,7 @@ impl Server {
         let store = Store::open(&config.store, config.limits.store_cache_bytes)?;
         store.try_store_key(keys.store_key())?;
         check_conflicts(&config, &store)?;
+        let book = usage_rules(&config, &store)?;
         let (public, admin) = (listen(config.listen)?, listen(config.admin_listen)?);
         let addresses = Addresses {
             public: public.local_addr()?,
@@ -114,11 +116,12 @@ impl Server {
             .public_url
             .clone()
             .unwrap_or_else(|| format!("http://{}", addresses.public));
-        let service =
-            Service::new(keys, store, clock, config, public_url).map_err(|fault| match fault {
+        let service = Service::new(keys, store, clock, config, book, public_url).map_err(
+            |fault| match fault {
                 Fault::Message(error) => ServerError::Keys(KeyError::Crypto(error)),
                 Fault::Store(error) => error.into(),
-            })?;
+            },
+        )?;
         Ok(Self {
             service: Arc::new(service),
             public,
@@ -251,6 +254,18 @@ fn check_conflicts(config: &Config, store: &Store) -> Result<(), ServerError> {
         }
     }
     Ok(())
+}
+
+/// The usage rules of configuration and store as one. What both define is refused, as contents are.
+fn usage_rules(config: &Config, store: &Store) -> Result<RuleBook, ServerError> {
+    let stored = store.view()?.definitions()?;
+    let all = config.usage_rules.joined(&stored).map_err(|what| {
+        ServerError::UsageRules(format!(
+            "{what} is in both; take it out of the file, or start the server without it there and \
+             remove it at the admin interface"
+        ))
+    })?;
+    RuleBook::new(all).map_err(|unsound| ServerError::UsageRules(unsound.to_string()))
 }
 
 /// Asks a running server to stop.

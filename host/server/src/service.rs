@@ -30,9 +30,8 @@ use crate::clock::Clock;
 use crate::config::{Config, ContentSpec, Limits, Tenant};
 use crate::keys::KeyDirectory;
 use crate::metrics::{Metrics, Rejection};
-use crate::registry::stored_book;
 use crate::store::{Store, StoreError};
-use crate::usage::RuleBook;
+use crate::usage::{Definitions, RuleBook};
 use answer::{Asked, Decision};
 pub(crate) use revocation::Revocation;
 use revocation::SignedList;
@@ -85,6 +84,8 @@ pub(crate) struct Service {
     minimum_core: Option<Version>,
     /// Contents of the configuration file, with their keys.
     contents: Vec<ContentSpec>,
+    /// Usage rules of the configuration file.
+    configured_rules: Definitions,
     /// Where in `contents` a key is: content, key.
     configured_keys: HashMap<KeyId, (usize, usize)>,
     public_url: String,
@@ -98,17 +99,18 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// A service of checked parts. Contents of the configuration must hold their keys.
+    /// A service of checked parts. Contents of the configuration must hold their keys; `book` is what
+    /// the usage rules of configuration and store come to.
     pub(crate) fn new(
         keys: KeyDirectory,
         store: Store,
         clock: Arc<dyn Clock>,
         config: Config,
+        book: RuleBook,
         public_url: String,
     ) -> Result<Self, Fault> {
         let now = clock.now();
         let revocation = RwLock::new(SignedList::make(&keys, &store, now)?);
-        let book = stored_book(store.view()?.definitions()?)?;
         let configured_keys = config
             .contents
             .iter()
@@ -133,6 +135,7 @@ impl Service {
                 .collect(),
             minimum_core: config.minimum_core,
             contents: config.contents,
+            configured_rules: config.usage_rules,
             configured_keys,
             public_url,
             revocation,
@@ -173,6 +176,11 @@ impl Service {
     /// Contents of the configuration file.
     pub(crate) fn configured(&self) -> &[ContentSpec] {
         &self.contents
+    }
+
+    /// Usage rules of the configuration file.
+    pub(crate) fn configured_rules(&self) -> &Definitions {
+        &self.configured_rules
     }
 
     /// Whether a key is in the configuration file.

@@ -7,14 +7,17 @@
 //! no demand, and the host's word only ever loosens where the host's word counts.
 
 mod book;
+mod definitions;
 mod facts;
+mod findings;
 mod values;
 
 pub(crate) use book::RuleBook;
-pub use book::{
-    Definitions, DeviceGroup, DeviceModel, DrmGroup, LicenseType, Overrides, ProfileForm, Warning,
+pub use definitions::{
+    Definitions, DeviceGroup, DeviceModel, DrmGroup, LicenseType, Overrides, ProfileForm,
 };
 pub(crate) use facts::{Facts, claims};
+pub use findings::{Flaw, Unsound, Warning};
 pub use values::RuleValues;
 pub(crate) use values::{amended, listed};
 

@@ -469,3 +469,4 @@ fn a_policy_reads_back_as_it_was_written() {
 
 mod example;
 mod tenants;
+mod usage_rules;

@@ -285,25 +285,37 @@ fn parse_serial(text: &str) -> Result<Serial, Problem> {
         .ok_or_else(|| Problem::parameter(<Serial as TextForm>::EXPECTED))
 }
 
-/// Which part of the log.
+/// Which part of the log: oldest first from `after`, or newest first from `before` backwards.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LogQuery {
     #[serde(default)]
     after: u64,
     limit: Option<usize>,
+    #[serde(default)]
+    newest: bool,
+    before: Option<u64>,
 }
 
 async fn log(
     State(app): State<Arc<App>>,
     query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(query) =
-        query.map_err(|_| Problem::parameter("after and limit, both whole numbers"))?;
+    let expected = "after and limit, or newest=true, before and limit; all others whole numbers";
+    let Query(query) = query.map_err(|_| Problem::parameter(expected))?;
+    // A parameter of the other order would be passed over.
+    if (query.newest && query.after > 0) || (!query.newest && query.before.is_some()) {
+        return Err(Problem::parameter(expected));
+    }
     let limit = query.limit.unwrap_or(LOG_ENTRIES).min(MAX_LOG_ENTRIES);
     let entries = ask(&app, move |registry| {
         let totals = registry.totals()?;
-        Ok(json!({ "totals": totals, "entries": registry.log(query.after, limit)? }))
+        let entries = if query.newest {
+            registry.newest(query.before.unwrap_or(u64::MAX), limit)?
+        } else {
+            registry.log(query.after, limit)?
+        };
+        Ok(json!({ "totals": totals, "entries": entries }))
     });
     Ok(answer(StatusCode::OK, &entries.await?))
 }

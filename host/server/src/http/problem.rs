@@ -9,6 +9,7 @@ use crate::metrics::Rejection;
 use crate::names::Named;
 use crate::registry::RegistryError;
 use crate::service::Fault;
+use crate::usage::Flaw;
 
 /// A refusal outside the protocol. It repeats nothing of the request.
 pub(super) struct Problem {
@@ -17,6 +18,8 @@ pub(super) struct Problem {
     message: String,
     expected: &'static str,
     rejection: Option<Rejection>,
+    /// What is wrong one by one, with its place, where that is known.
+    flaws: Vec<Flaw>,
 }
 
 /// The body of a refusal.
@@ -25,6 +28,8 @@ struct ProblemBody<'a> {
     code: &'a str,
     message: &'a str,
     expected: &'a str,
+    #[serde(skip_serializing_if = "<[Flaw]>::is_empty")]
+    flaws: &'a [Flaw],
 }
 
 impl Problem {
@@ -41,6 +46,7 @@ impl Problem {
             message: message.into(),
             expected,
             rejection: Some(rejection),
+            flaws: Vec::new(),
         }
     }
 
@@ -157,6 +163,7 @@ impl Problem {
             message: message.into(),
             expected: "",
             rejection: None,
+            flaws: Vec::new(),
         }
     }
 }
@@ -191,7 +198,9 @@ impl From<Fault> for Problem {
 impl From<RegistryError> for Problem {
     fn from(error: RegistryError) -> Self {
         let (status, code) = match &error {
-            RegistryError::Invalid { .. } => (StatusCode::BAD_REQUEST, "invalid"),
+            RegistryError::Invalid { .. } | RegistryError::Unsound(_) => {
+                (StatusCode::BAD_REQUEST, "invalid")
+            }
             RegistryError::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
             RegistryError::Unknown { .. } => (StatusCode::NOT_FOUND, "unknown"),
             RegistryError::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "stopped"),
@@ -200,7 +209,14 @@ impl From<RegistryError> for Problem {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }
         };
-        Self::operator(status, code, error.to_string())
+        let problem = Self::operator(status, code, error.to_string());
+        match error {
+            RegistryError::Unsound(unsound) => Self {
+                flaws: unsound.flaws().to_vec(),
+                ..problem
+            },
+            _ => problem,
+        }
     }
 }
 
@@ -210,8 +226,9 @@ impl IntoResponse for Problem {
             code: self.code,
             message: &self.message,
             expected: self.expected,
+            flaws: &self.flaws,
         };
-        // Three strings: they always have a JSON form.
+        // Nothing but strings: they always have a JSON form.
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let problem_json = HeaderValue::from_static("application/problem+json");
         let mut response = (self.status, [(CONTENT_TYPE, problem_json)], body).into_response();

@@ -17,6 +17,7 @@ use crate::keys::KeyDirectory;
 use crate::metrics::{Endpoint, Rejection};
 use crate::service::{Fault, Service};
 use crate::store::Store;
+use crate::usage::{Definitions, RuleBook};
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -45,7 +46,8 @@ fn app() -> (tempfile::TempDir, Arc<App>) {
     config.limits.request_seconds = 1;
     let store = Store::open(&store, 1024 * 1024).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(ThreadClock);
-    let service = Service::new(keys, store, clock, config, "http://test".into()).unwrap();
+    let book = RuleBook::new(Definitions::default()).unwrap();
+    let service = Service::new(keys, store, clock, config, book, "http://test".into()).unwrap();
     (
         folder,
         Arc::new(App::new(Arc::new(service), Digest([0; 32]))),

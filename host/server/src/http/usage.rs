@@ -33,6 +33,7 @@ type Defined = Result<Vec<Warning>, RegistryError>;
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/usage-rules", get(definitions))
+        .route("/rule-families", get(rule_families))
         .route("/profiles", get(profiles))
         .route(
             "/profiles/{id}",
@@ -123,6 +124,10 @@ async fn definitions(State(app): State<Arc<App>>) -> Answered {
         }))
     });
     Ok(answer(StatusCode::OK, &all.await?))
+}
+
+async fn rule_families() -> Response {
+    answer(StatusCode::OK, &Registry::rule_families())
 }
 
 async fn profiles(State(app): State<Arc<App>>) -> Answered {

@@ -3,16 +3,18 @@
 //! Every change is checked with all the others before it is written: it is taken over whole or not
 //! at all, and what was taken over although it will most likely not do what was meant is said.
 
+use std::collections::BTreeMap;
+
 use keybearer_license::HardwareModel;
-use keybearer_rules::{Column, Drm, Profile};
+use keybearer_rules::{Column, Drm, Profile, Rules};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Registry, RegistryError};
-use crate::store::StoreError;
+use crate::service::Service;
 use crate::usage::{
-    Definitions, DeviceGroup, DeviceModel, DrmGroup, ProfileForm, RuleBook, RuleValues, Warning,
-    listed,
+    Definitions, DeviceGroup, DeviceModel, DrmGroup, Overrides, ProfileForm, RuleBook, RuleValues,
+    Warning, listed,
 };
 
 /// A profile as it is listed: every rule of every family that it speaks of.
@@ -24,6 +26,8 @@ pub struct ProfileView {
     pub built_in: bool,
     /// Whether it was added, or changed from what the server comes with.
     pub changed: bool,
+    /// Whether that stands in the configuration file, where alone it can be changed then.
+    pub configured: bool,
     /// The operator's own values, by rule family and rule.
     pub own: ProfileForm,
     /// Every value that counts, by rule family and rule.
@@ -31,12 +35,13 @@ pub struct ProfileView {
 }
 
 impl ProfileView {
-    fn of(id: &str, profile: &Profile, own: Option<&ProfileForm>) -> Self {
+    fn of(id: &str, profile: &Profile, own: Option<&ProfileForm>, configured: bool) -> Self {
         let families = Drm::ALL.iter().filter_map(|drm| profile.rules(*drm));
         Self {
             id: id.to_owned(),
             built_in: Column::from_name(id).is_some(),
             changed: own.is_some(),
+            configured,
             own: own.cloned().unwrap_or_default(),
             rules: families
                 .map(|rules| (rules.drm().name().to_owned(), Value::Object(listed(&rules))))
@@ -45,14 +50,69 @@ impl ProfileView {
     }
 }
 
+/// A rule family with its rules, in the order of its table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FamilyView {
+    /// Its name.
+    pub family: &'static str,
+    /// Its rules.
+    pub rules: Vec<RuleView>,
+}
+
+/// A rule and what it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleView {
+    /// Its name in the table.
+    pub rule: &'static str,
+    /// The values that it takes, in words.
+    pub expected: &'static str,
+}
+
 fn unknown(what: &str, id: &str) -> RegistryError {
     RegistryError::Unknown {
         what: format!("{what} {id:?}"),
     }
 }
 
+/// Removes an entry, if it is the store's.
+fn remove<T>(
+    what: &str,
+    stored: &mut BTreeMap<String, T>,
+    configured: &BTreeMap<String, T>,
+    id: &str,
+) -> Result<(), RegistryError> {
+    match stored.remove(id) {
+        Some(_) => Ok(()),
+        None if configured.contains_key(id) => Err(in_file(&format!("{what} {id:?}"))),
+        None => Err(unknown(what, id)),
+    }
+}
+
+fn in_file(what: &str) -> RegistryError {
+    RegistryError::Conflict {
+        what: format!("{what} is in the configuration file, and can be changed there alone"),
+    }
+}
+
 impl Registry {
-    /// Everything about usage rules that was defined.
+    /// Every rule family with its rules, and what each may be.
+    #[must_use]
+    pub fn rule_families() -> Vec<FamilyView> {
+        let rules = |drm: Drm| {
+            let views = Rules::names(drm).iter().filter_map(move |rule| {
+                let expected = Rules::expected(drm, rule)?;
+                Some(RuleView { rule, expected })
+            });
+            views.collect()
+        };
+        let families = Drm::ALL.iter().map(|drm| FamilyView {
+            family: drm.name(),
+            rules: rules(*drm),
+        });
+        families.collect()
+    }
+
+    /// Everything about usage rules that was defined, in the configuration file and here.
     ///
     /// # Errors
     /// [`RegistryError::Stopped`].
@@ -73,11 +133,11 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Stopped`].
     pub fn profiles(&self) -> Result<Vec<ProfileView>, RegistryError> {
-        let book = self.service()?.book();
-        let own = &book.definitions().profiles;
+        let service = self.service()?;
+        let book = service.book();
         let profiles = book.profiles().iter();
         Ok(profiles
-            .map(|(id, profile)| ProfileView::of(id, profile, own.get(id)))
+            .map(|(id, profile)| view(&service, &book, id, profile))
             .collect())
     }
 
@@ -86,14 +146,11 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Unknown`].
     pub fn profile(&self, id: &str) -> Result<ProfileView, RegistryError> {
-        let book = self.service()?.book();
+        let service = self.service()?;
+        let book = service.book();
         let profile = book.profiles().get(id);
         let profile = profile.ok_or_else(|| unknown("profile", id))?;
-        Ok(ProfileView::of(
-            id,
-            profile,
-            book.definitions().profiles.get(id),
-        ))
+        Ok(view(&service, &book, id, profile))
     }
 
     /// Adds a profile, or changes a built-in one; the values stated are the operator's own, and
@@ -102,8 +159,8 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Invalid`], naming family, rule, what it may be and what was found.
     pub fn put_profile(&self, id: &str, form: &ProfileForm) -> Result<Vec<Warning>, RegistryError> {
-        self.define(|definitions| {
-            definitions.profiles.insert(id.to_owned(), form.clone());
+        self.define(|stored, _| {
+            stored.profiles.insert(id.to_owned(), form.clone());
             Ok(())
         })
     }
@@ -117,15 +174,13 @@ impl Registry {
         id: &str,
         form: &ProfileForm,
     ) -> Result<(ProfileView, Vec<Warning>), RegistryError> {
-        let mut definitions = self.definitions()?;
-        definitions.profiles.insert(id.to_owned(), form.clone());
-        let book = RuleBook::new(definitions).map_err(|what| RegistryError::Invalid { what })?;
+        let service = self.service()?;
+        let mut stored = service.store().view()?.definitions()?;
+        stored.profiles.insert(id.to_owned(), form.clone());
+        let book = book_of(service.configured_rules(), &stored)?;
         let profile = book.profiles().get(id);
         let profile = profile.ok_or_else(|| unknown("profile", id))?;
-        Ok((
-            ProfileView::of(id, profile, Some(form)),
-            book.warnings().to_vec(),
-        ))
+        Ok((view(&service, &book, id, profile), book.warnings().to_vec()))
     }
 
     /// Removes a profile that was added, or gives a built-in one its own values back. Contents
@@ -134,9 +189,8 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Unknown`]; [`RegistryError::Invalid`] where an override is for it.
     pub fn remove_profile(&self, id: &str) -> Result<(), RegistryError> {
-        self.define(|definitions| {
-            let removed = definitions.profiles.remove(id);
-            removed.map(drop).ok_or_else(|| unknown("profile", id))
+        self.define(|stored, configured| {
+            remove("profile", &mut stored.profiles, &configured.profiles, id)
         })
         .map(drop)
     }
@@ -150,8 +204,8 @@ impl Registry {
         name: &HardwareModel,
         model: &DeviceModel,
     ) -> Result<Vec<Warning>, RegistryError> {
-        self.define(|definitions| {
-            let models = &mut definitions.device_models;
+        self.define(|stored, _| {
+            let models = &mut stored.device_models;
             models.insert(name.as_str().to_owned(), model.clone());
             Ok(())
         })
@@ -162,11 +216,13 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Unknown`].
     pub fn remove_device_model(&self, name: &str) -> Result<(), RegistryError> {
-        self.define(|definitions| {
-            let removed = definitions.device_models.remove(name);
-            removed
-                .map(drop)
-                .ok_or_else(|| unknown("device model", name))
+        self.define(|stored, configured| {
+            remove(
+                "device model",
+                &mut stored.device_models,
+                &configured.device_models,
+                name,
+            )
         })
         .map(drop)
     }
@@ -180,8 +236,8 @@ impl Registry {
         id: &str,
         group: DeviceGroup,
     ) -> Result<Vec<Warning>, RegistryError> {
-        self.define(|definitions| {
-            definitions.device_groups.insert(id.to_owned(), group);
+        self.define(|stored, _| {
+            stored.device_groups.insert(id.to_owned(), group);
             Ok(())
         })
     }
@@ -191,9 +247,13 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Unknown`]; [`RegistryError::Invalid`] where a model belongs to it.
     pub fn remove_device_group(&self, id: &str) -> Result<(), RegistryError> {
-        self.define(|definitions| {
-            let removed = definitions.device_groups.remove(id);
-            removed.map(drop).ok_or_else(|| unknown("device group", id))
+        self.define(|stored, configured| {
+            remove(
+                "device group",
+                &mut stored.device_groups,
+                &configured.device_groups,
+                id,
+            )
         })
         .map(drop)
     }
@@ -209,8 +269,8 @@ impl Registry {
         model: &HardwareModel,
         values: &RuleValues,
     ) -> Result<Vec<Warning>, RegistryError> {
-        self.define(|definitions| {
-            let of_profile = definitions.overrides.entry(profile.to_owned()).or_default();
+        self.define(|stored, _| {
+            let of_profile = stored.overrides.entry(profile.to_owned()).or_default();
             let of_family = of_profile.entry(family.name().to_owned()).or_default();
             of_family.insert(model.as_str().to_owned(), values.clone());
             Ok(())
@@ -227,9 +287,17 @@ impl Registry {
         family: Drm,
         model: &str,
     ) -> Result<(), RegistryError> {
-        self.define(|definitions| {
-            let missing = || unknown("override", &format!("{profile}/{family}/{model}"));
-            let overrides = &mut definitions.overrides;
+        self.define(|stored, configured| {
+            let path = format!("{profile}/{family}/{model}");
+            let of = |all: &Overrides| {
+                let of_family = all.get(profile)?.get(family.name())?;
+                of_family.get(model).map(drop)
+            };
+            if of(&configured.overrides).is_some() {
+                return Err(in_file(&format!("override {path}")));
+            }
+            let missing = || unknown("override", &path);
+            let overrides = &mut stored.overrides;
             let of_profile = overrides.get_mut(profile).ok_or_else(missing)?;
             let of_family = of_profile.get_mut(family.name()).ok_or_else(missing)?;
             of_family.remove(model).ok_or_else(missing)?;
@@ -245,8 +313,8 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Invalid`] where it is too long.
     pub fn put_hdcp_skip_list(&self, ids: &[u32]) -> Result<Vec<Warning>, RegistryError> {
-        self.define(|definitions| {
-            definitions.hdcp_skip_list = ids.iter().copied().collect();
+        self.define(|stored, _| {
+            stored.hdcp_skip_list = ids.iter().copied().collect();
             Ok(())
         })
     }
@@ -257,8 +325,8 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Invalid`].
     pub fn put_drm_group(&self, id: &str, group: DrmGroup) -> Result<Vec<Warning>, RegistryError> {
-        self.define(|definitions| {
-            definitions.drm_groups.insert(id.to_owned(), group);
+        self.define(|stored, _| {
+            stored.drm_groups.insert(id.to_owned(), group);
             Ok(())
         })
     }
@@ -268,27 +336,32 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Unknown`].
     pub fn remove_drm_group(&self, id: &str) -> Result<(), RegistryError> {
-        self.define(|definitions| {
-            let removed = definitions.drm_groups.remove(id);
-            removed.map(drop).ok_or_else(|| unknown("DRM group", id))
+        self.define(|stored, configured| {
+            remove(
+                "DRM group",
+                &mut stored.drm_groups,
+                &configured.drm_groups,
+                id,
+            )
         })
         .map(drop)
     }
 
-    /// Changes the definitions, if they are sound afterwards.
+    /// Changes the stored definitions, if all are sound afterwards. The change is told those of the
+    /// configuration file as well.
     fn define(
         &self,
-        change: impl Fn(&mut Definitions) -> Result<(), RegistryError>,
+        change: impl Fn(&mut Definitions, &Definitions) -> Result<(), RegistryError>,
     ) -> Result<Vec<Warning>, RegistryError> {
         let service = self.service()?;
         // One at a time, so that what is in force is what was written last.
         let turn = service.turn_to_define();
-        let book = service.store().change(|stored| {
-            let mut definitions = stored.definitions()?;
-            change(&mut definitions)?;
-            let book =
-                RuleBook::new(definitions).map_err(|what| RegistryError::Invalid { what })?;
-            stored.put_definitions(book.definitions())?;
+        let configured = service.configured_rules();
+        let book = service.store().change(|transaction| {
+            let mut stored = transaction.definitions()?;
+            change(&mut stored, configured)?;
+            let book = book_of(configured, &stored)?;
+            transaction.put_definitions(&stored)?;
             Ok::<_, RegistryError>(book)
         })?;
         let warnings = book.warnings().to_vec();
@@ -297,15 +370,17 @@ impl Registry {
     }
 }
 
-/// The rules in force when a server starts.
+fn view(service: &Service, book: &RuleBook, id: &str, profile: &Profile) -> ProfileView {
+    let own = book.definitions().profiles.get(id);
+    let configured = service.configured_rules().profiles.contains_key(id);
+    ProfileView::of(id, profile, own, configured)
+}
+
+/// The rules that the definitions of the configuration file and of the store come to.
 ///
 /// # Errors
-/// [`StoreError::Damaged`] where what was checked before it was written does not hold any more.
-pub(crate) fn stored_book(definitions: Definitions) -> Result<RuleBook, StoreError> {
-    RuleBook::new(definitions).map_err(|what| {
-        tracing::error!(what, "the usage rules in the store are not sound");
-        StoreError::Damaged {
-            table: "usage_rules",
-        }
-    })
+/// [`RegistryError::Conflict`] where both are about the same, [`RegistryError::Unsound`].
+fn book_of(configured: &Definitions, stored: &Definitions) -> Result<RuleBook, RegistryError> {
+    let all = configured.joined(stored).map_err(|what| in_file(&what))?;
+    Ok(RuleBook::new(all)?)
 }

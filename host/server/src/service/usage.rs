@@ -209,7 +209,16 @@ fn explicit(
     let wrong = |what: String| {
         refusal(DenialReason::TokenInvalid, "UR-05 usageRules").because("generic rules", what)
     };
-    let generic = amended(Rules::column(Drm::Generic, Column::Default), stated).map_err(wrong)?;
+    let generic = amended(Rules::column(Drm::Generic, Column::Default), stated)
+        // A denial has room for one.
+        .map_err(|bad| {
+            wrong(
+                bad.into_iter()
+                    .map(|bad| bad.what)
+                    .next()
+                    .unwrap_or_default(),
+            )
+        })?;
     let rules = match generic {
         Rules::Generic(generic) => generic.convert(family),
         other => other,

@@ -2,7 +2,7 @@
 
 use keybearer_crypto::Digest;
 use keybearer_license::{HardwareModel, Serial, Ueid, UnixTime};
-use keybearer_rules::Level;
+use keybearer_rules::{Drm, Level};
 use redb::{ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,8 @@ pub struct DeviceView {
     pub tenant: String,
     /// Its model.
     pub model: String,
+    /// The rule family of its model.
+    pub family: String,
     /// The level it was certified for.
     pub level: String,
     /// Whether it is in debug state.
@@ -64,11 +66,13 @@ pub struct DeviceView {
 }
 
 impl DeviceRecord {
-    fn view(self) -> DeviceView {
+    /// As the operator sees it, of a rule family.
+    pub(crate) fn view(self, family: Drm) -> DeviceView {
         DeviceView {
             serial: self.serial.0.to_string(),
             tenant: self.tenant,
             model: self.model.0.to_string(),
+            family: family.name().to_owned(),
             level: self.level.0.to_string(),
             debug: self.debug,
             certified: self.certified,
@@ -80,13 +84,13 @@ impl DeviceRecord {
 
 impl View {
     /// Every device.
-    pub(crate) fn devices(&self) -> Result<Vec<DeviceView>, StoreError> {
+    pub(crate) fn devices(&self) -> Result<Vec<DeviceRecord>, StoreError> {
         let Some(table) = self.table(DEVICES)? else {
             return Ok(Vec::new());
         };
         table
             .iter()?
-            .map(|entry| read::<DeviceRecord>("devices", entry?.1.value()).map(DeviceRecord::view))
+            .map(|entry| read("devices", entry?.1.value()))
             .collect()
     }
 

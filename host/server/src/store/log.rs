@@ -163,6 +163,22 @@ impl View {
         Ok(entries)
     }
 
+    /// At most `limit` entries with a number below `before`, newest first.
+    pub(crate) fn newest(&self, before: u64, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
+        let mut entries: Vec<LogEntry> = Vec::new();
+        for table in [LOG, STRANGERS] {
+            let Some(table) = self.table(table)? else {
+                continue;
+            };
+            for entry in table.range(..before)?.rev().take(limit) {
+                entries.push(read("log", entry?.1.value())?);
+            }
+        }
+        entries.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.number));
+        entries.truncate(limit);
+        Ok(entries)
+    }
+
     /// How often what happened.
     pub(crate) fn totals(&self) -> Result<Totals, StoreError> {
         Ok(Totals {

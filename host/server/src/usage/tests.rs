@@ -34,7 +34,10 @@ fn book(json: serde_json::Value) -> RuleBook {
 
 /// Why definitions are refused.
 fn refused(json: serde_json::Value) -> String {
-    RuleBook::new(definitions(json)).map(|_| ()).unwrap_err()
+    RuleBook::new(definitions(json))
+        .map(drop)
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
@@ -114,6 +117,73 @@ fn what_is_no_value_of_a_rule_is_refused_with_what_would_be_one() {
     assert!(what.contains("no rule \"minlevel\""), "{what}");
     let what = refused(with("prm", "minLevel", json!(0)));
     assert!(what.contains("\"prm\" is no rule family"), "{what}");
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_with_its_place() {
+    let unsound = RuleBook::new(definitions(json!({
+        "profiles": { "HD": {
+            "PRM": { "minLevel": 7, "digitalOnly": false, "hdcpType": "TYPE_2" },
+            "FairPlay": { "hdcpStrictEnforcement": false },
+            "Marlin": {},
+        } },
+        "overrides": { "HD": { "Widevine": { "Box": { "hdcp": 99 } } } },
+    })));
+    let unsound = unsound.map(drop).unwrap_err();
+    let about: Vec<&str> = unsound
+        .flaws()
+        .iter()
+        .map(|flaw| flaw.about.as_str())
+        .collect();
+    assert_eq!(
+        about,
+        [
+            "profiles/HD/Marlin",
+            "profiles/HD/PRM/hdcpType",
+            "profiles/HD/PRM/minLevel",
+            "profiles/HD/FairPlay/hdcpLevel",
+            "overrides/HD/Widevine/Box/hdcp",
+        ]
+    );
+    for flaw in unsound.flaws() {
+        assert!(unsound.to_string().contains(&flaw.what), "{flaw:?}");
+    }
+    // However much is wrong, what is told of it stays short.
+    let many: serde_json::Map<_, _> = (0..1000).map(|n| (format!("rule {n}"), json!(0))).collect();
+    let unsound = RuleBook::new(definitions(
+        json!({ "profiles": { "HD": { "PRM": many } } }),
+    ));
+    assert_eq!(unsound.map(drop).unwrap_err().flaws().len(), 64);
+}
+
+#[test]
+fn definitions_join_where_they_are_about_other_things() {
+    let one = definitions(json!({
+        "profiles": { "HD": {} },
+        "hdcp_skip_list": [1, 2],
+        "overrides": { "SD": { "PRM": { "Box": {} } } },
+    }));
+    let other = definitions(json!({
+        "profiles": { "UHD": {} },
+        "hdcp_skip_list": [2, 3],
+        "overrides": { "SD": { "PRM": { "Stick": {} }, "Widevine": { "Box": {} } } },
+    }));
+    let joined = one.joined(&other).unwrap();
+    let expected = definitions(json!({
+        "profiles": { "HD": {}, "UHD": {} },
+        "hdcp_skip_list": [1, 2, 3],
+        "overrides": { "SD": { "PRM": { "Box": {}, "Stick": {} }, "Widevine": { "Box": {} } } },
+    }));
+    assert_eq!(joined, expected);
+    for (both, what) in [
+        (json!({ "profiles": { "HD": {} } }), "profile \"HD\""),
+        (
+            json!({ "overrides": { "SD": { "PRM": { "Box": {} } } } }),
+            "override of SD/PRM for \"Box\"",
+        ),
+    ] {
+        assert_eq!(joined.joined(&definitions(both)).unwrap_err(), what);
+    }
 }
 
 #[test]

@@ -32,28 +32,49 @@ fn value(form: Form<'_>) -> Value {
     }
 }
 
+/// A stated value that is none of its rule, or a rule that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BadValue {
+    /// The rule as it was named.
+    pub(crate) rule: String,
+    /// Which rule, what it may be and what was found.
+    pub(crate) what: String,
+}
+
 /// The rules with the stated values in place of their own; the others stay.
 ///
 /// # Errors
-/// Which rule, what it may be and what was found. Nothing is applied then.
+/// Every value that is at fault. Nothing is applied then.
 pub(crate) fn amended<'a>(
     rules: Rules,
     values: impl IntoIterator<Item = (&'a String, &'a Value)>,
-) -> Result<Rules, String> {
+) -> Result<Rules, Vec<BadValue>> {
     let mut amended = rules;
-    let drm = rules.drm();
+    let mut bad = Vec::new();
     for (rule, found) in values {
-        let Some(expected) = Rules::expected(drm, rule) else {
-            return Err(format!(
-                "{drm} has no rule {rule:?}, expected one of {}",
-                Rules::names(drm).join(", ")
-            ));
-        };
-        let refused = || format!("{drm}.{rule} = {found}, expected {expected}");
-        let form = form(found).ok_or_else(refused)?;
-        amended.amend(rule, form).map_err(|_| refused())?;
+        if let Err(what) = amend(&mut amended, rule, found) {
+            let rule = rule.clone();
+            bad.push(BadValue { rule, what });
+        }
     }
-    Ok(amended)
+    if bad.is_empty() {
+        Ok(amended)
+    } else {
+        Err(bad)
+    }
+}
+
+fn amend(rules: &mut Rules, rule: &str, found: &Value) -> Result<(), String> {
+    let drm = rules.drm();
+    let Some(expected) = Rules::expected(drm, rule) else {
+        return Err(format!(
+            "{drm} has no rule {rule:?}, expected one of {}",
+            Rules::names(drm).join(", ")
+        ));
+    };
+    let refused = || format!("{drm}.{rule} = {found}, expected {expected}");
+    let form = form(found).ok_or_else(refused)?;
+    rules.amend(rule, form).map_err(|_| refused())
 }
 
 /// Every rule of a set with its value, in the order of the tables.

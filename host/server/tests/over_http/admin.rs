@@ -186,6 +186,49 @@ fn the_log_says_what_was_granted_and_what_was_refused() {
 }
 
 #[test]
+fn the_log_can_be_read_from_its_end() {
+    let world = World::new(vec![open_content("film", 1)]);
+    let token = world.enrolment("default");
+    let mut device = Device::new(&world);
+    device.enrol(&token);
+    for n in [8, 9] {
+        denial(device.acquire(&[kid(n)]));
+    }
+    // One without a certificate, whose entry is kept apart.
+    let used = ProvisionToken::Enrolment(token);
+    Device::new(&world).provision(used).unwrap_err();
+    license(device.acquire(&[kid(1)]));
+    let numbers = |query: &str| -> Vec<u64> {
+        let log = admin(
+            &world,
+            "GET",
+            &format!("/admin/v1/log?{query}"),
+            &Value::Null,
+        )
+        .json();
+        let entries = log["entries"].as_array().unwrap().iter();
+        entries
+            .map(|entry| entry["number"].as_u64().unwrap())
+            .collect()
+    };
+    let all = numbers("");
+    let backwards: Vec<u64> = all.iter().rev().copied().collect();
+    assert_eq!(numbers("newest=true"), backwards);
+    assert_eq!(numbers("newest=true&limit=2"), backwards[..2]);
+    let before = format!("newest=true&limit=2&before={}", backwards[1]);
+    assert_eq!(numbers(&before), backwards[2..4]);
+    for mixed in ["newest=true&after=1", "before=3", "newest=maybe"] {
+        let answer = admin(
+            &world,
+            "GET",
+            &format!("/admin/v1/log?{mixed}"),
+            &Value::Null,
+        );
+        assert_eq!(answer.status, 400, "{mixed}");
+    }
+}
+
+#[test]
 fn the_log_keeps_the_newest() {
     let world = World::with(|config| config.limits.log_entries = 3);
     let device = world.low_device();

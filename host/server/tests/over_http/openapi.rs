@@ -229,6 +229,7 @@ fn every_answer_has_the_form_that_is_described() {
         ),
         ("GET", "/drm-groups", "", no_body.clone()),
         ("GET", "/usage-rules", "", no_body.clone()),
+        ("GET", "/rule-families", "", no_body.clone()),
         (
             "DELETE",
             "/overrides/{profile}/{family}/{model}",

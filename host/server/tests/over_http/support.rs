@@ -85,6 +85,18 @@ impl World {
         }
     }
 
+    /// Stops the server; tells why it does not start again with a configuration that `set` has
+    /// finished.
+    pub(crate) fn fails_to_restart(self, set: impl FnOnce(&mut Config)) -> String {
+        self.server.shutdown().unwrap();
+        let mut config = config_in(&self.folder);
+        set(&mut config);
+        match Server::bind_at(config, self.clock) {
+            Ok(_) => panic!("the server started"),
+            Err(error) => error.to_string(),
+        }
+    }
+
     /// An enrolment token of a tenant.
     pub(crate) fn enrolment(&self, tenant: &str) -> Vec<u8> {
         let token = EnrolmentToken {

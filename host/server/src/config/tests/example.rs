@@ -9,6 +9,8 @@ fn the_example_is_a_configuration() {
     let config = parse(EXAMPLE).unwrap();
     assert_eq!(config.contents[0].keys.len(), 2);
     assert!(config.tenants[1].integration);
+    assert_eq!(config.usage_rules.profiles.len(), 2);
+    assert_eq!(config.usage_rules.overrides.len(), 1);
 }
 
 /// The settings of a table, out of the parser's own mouth: it names them where it meets another.
@@ -39,6 +41,11 @@ fn the_example_has_every_setting_there_is() {
             "[tenant.callback]",
             "[[tenant]]\nname = \"a\"\n[tenant.callback]".to_owned(),
         ),
+        ("[usage_rules]", "[usage_rules]".to_owned()),
+        (
+            "[usage_rules.device_models",
+            "[usage_rules.device_models.Box]".to_owned(),
+        ),
         ("[[content]]", film.to_owned()),
         ("[content.timing]", format!("{film}\n[content.timing]")),
         ("[content.renewal]", format!("{film}\n[content.renewal]")),
@@ -63,6 +70,7 @@ fn the_example_has_every_setting_there_is() {
         for setting in settings {
             let is_table = EXAMPLE.contains(&format!("[{setting}]"))
                 || EXAMPLE.contains(&format!(".{setting}]"))
+                || EXAMPLE.contains(&format!("[usage_rules.{setting}."))
                 // The plural is for the admin interface's JSON.
                 || matches!(
                     (table, setting.as_str()),

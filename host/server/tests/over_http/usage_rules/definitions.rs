@@ -1,7 +1,7 @@
 //! What the operator defines, and what is refused when it is defined.
 
 use keybearer_license::DenialReason;
-use keybearer_rules::{Column, Drm, Level, Persistence};
+use keybearer_rules::{Column, Drm, Level, Persistence, Rules};
 use keybearer_server::ContentSpec;
 use serde_json::{Value, json};
 
@@ -110,6 +110,132 @@ fn a_profile_can_be_tried_before_it_is_written() {
     let kept = setting.done("GET", "/admin/v1/profiles/HD", &Value::Null);
     assert_eq!(kept["rules"]["PRM"]["minLevel"], 1000);
     assert_eq!(kept["changed"], false);
+}
+
+#[test]
+fn a_refusal_names_the_place_of_everything_that_is_wrong() {
+    let setting = Setting::new(Vec::new());
+    let form = json!({ "PRM": { "minLevel": 7, "digitalOnly": true },
+                       "Widevine": { "hdcp": 99 } });
+    for (method, path) in [
+        ("POST", "/admin/v1/profiles/own/check"),
+        ("PUT", "/admin/v1/profiles/own"),
+    ] {
+        let answer = setting.admin(method, path, &form);
+        assert_eq!(answer.status, 400);
+        let flaws = answer.json()["flaws"].clone();
+        let about: Vec<&str> = flaws
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|flaw| flaw["about"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            about,
+            ["profiles/own/PRM/minLevel", "profiles/own/Widevine/hdcp"]
+        );
+        let what = flaws[0]["what"].as_str().unwrap();
+        assert!(
+            what.contains("PRM.minLevel = 7, expected 0, 1000"),
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn every_rule_is_listed_with_what_it_may_be() {
+    let setting = Setting::new(Vec::new());
+    let listed = setting.done("GET", "/admin/v1/rule-families", &Value::Null);
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), Drm::ALL.len());
+    for (drm, family) in Drm::ALL.iter().zip(listed) {
+        assert_eq!(family["family"], drm.name());
+        let rules = family["rules"].as_array().unwrap();
+        let names: Vec<&str> = rules
+            .iter()
+            .map(|rule| rule["rule"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, Rules::names(*drm));
+        assert!(
+            rules
+                .iter()
+                .all(|rule| !rule["expected"].as_str().unwrap().is_empty())
+        );
+    }
+}
+
+#[test]
+fn what_the_configuration_file_defines_counts_and_is_changed_there_alone() {
+    let rules = json!({
+        "profiles": { "HD": { "PRM": { "minLevel": 3000 } }, "cinema": { "PRM": {} } },
+        "device_models": { "Box": { "family": "PRM" } },
+        "device_groups": { "boxes": { "family": "PRM" } },
+        "drm_groups": { "sport": { "level": "low" } },
+        "overrides": { "cinema": { "PRM": { "Box": { "minLevel": 1000 } } } },
+        "hdcp_skip_list": [7],
+    });
+    let setting = Setting::with_config(vec![channel_under("hd", 1, Some("HD"))], |config| {
+        config.usage_rules = serde_json::from_value(rules).unwrap();
+    });
+    broken(
+        setting.player(Drm::Prm).acquire(&[1], Ask::default()),
+        "UR-15 PRM.minLevel",
+    );
+    let hd = setting.done("GET", "/admin/v1/profiles/HD", &Value::Null);
+    assert_eq!(
+        (&hd["configured"], &hd["own"]["PRM"]["minLevel"]),
+        (&json!(true), &json!(3000))
+    );
+    let before = setting.done("GET", "/admin/v1/usage-rules", &Value::Null);
+    for (path, form) in [
+        ("profiles/HD", json!({ "PRM": {} })),
+        ("device-models/Box", json!({})),
+        ("device-groups/boxes", json!({ "family": "Widevine" })),
+        ("drm-groups/sport", json!({ "level": "high" })),
+        ("overrides/cinema/PRM/Box", json!({})),
+    ] {
+        for (method, form) in [("PUT", &form), ("DELETE", &Value::Null)] {
+            let answer = setting.admin(method, &format!("/admin/v1/{path}"), form);
+            assert_eq!(answer.status, 409, "{method} {path}");
+            let what = answer.json()["message"].to_string();
+            assert!(what.contains("is in the configuration file"), "{what}");
+        }
+    }
+    let checked = setting.admin("POST", "/admin/v1/profiles/HD/check", &json!({}));
+    assert_eq!(checked.status, 409);
+    assert_eq!(
+        setting.done("GET", "/admin/v1/usage-rules", &Value::Null),
+        before
+    );
+    // What is defined here stands beside it, and may speak of it.
+    setting.done(
+        "PUT",
+        "/admin/v1/overrides/cinema/PRM/Stick",
+        &json!({ "minLevel": 2000 }),
+    );
+    setting.done("PUT", "/admin/v1/hdcp-skip-list", &json!([8]));
+    let after = setting.done("GET", "/admin/v1/usage-rules", &Value::Null);
+    assert_eq!(after["definitions"]["hdcp_skip_list"], json!([7, 8]));
+    let overrides = &after["definitions"]["overrides"]["cinema"]["PRM"];
+    assert_eq!(
+        overrides,
+        &json!({ "Box": { "minLevel": 1000 }, "Stick": { "minLevel": 2000 } })
+    );
+    // The store holds what was defined here and nothing of the file.
+    let Setting { world, .. } = setting;
+    let what = world.fails_to_restart(|_| {});
+    assert!(what.contains("no profile \"cinema\""), "{what}");
+}
+
+#[test]
+fn what_is_defined_in_file_and_store_keeps_the_server_from_starting() {
+    let setting = Setting::new(Vec::new());
+    setting.profile("own", &json!({ "PRM": { "minLevel": 2000 } }));
+    let Setting { world, .. } = setting;
+    let what = world.fails_to_restart(|config| {
+        config.usage_rules = serde_json::from_value(json!({ "profiles": { "own": {} } })).unwrap();
+    });
+    assert!(what.contains("profile \"own\" is in both"), "{what}");
 }
 
 #[test]

@@ -154,7 +154,10 @@ fn ur_26_a_type_without_hdcp_warns_and_is_not_written() {
                                      "uncompressedDigitalVideoOutputProtection": 250 } });
     let answer = setting.profile("odd", &odd);
     assert_eq!(answer["warnings"][0]["rule"], "UR-26");
-    assert_eq!(answer["warnings"][0]["about"], "profiles/odd/PlayReady");
+    assert_eq!(
+        answer["warnings"][0]["about"],
+        "profiles/odd/PlayReady/uncompressedDigitalVideoOutputProtection"
+    );
     let usage = setting.usage(Drm::PlayReady, 1, |_| {});
     let hdcp = usage.policy.digital_video.hdcp();
     assert!(hdcp.is_none_or(|hdcp| hdcp.stream_type() == 0), "{hdcp:?}");

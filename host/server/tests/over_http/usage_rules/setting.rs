@@ -14,7 +14,7 @@ use keybearer_client::{
 };
 use keybearer_license::{Capabilities, HardwareModel, KeyUse, TrackType};
 use keybearer_rules::{Column, Drm, OutputPolicy, Readings, Rules};
-use keybearer_server::{ContentKind, ContentSpec, Credential, KeySpec, TokenKey};
+use keybearer_server::{Config, ContentKind, ContentSpec, Credential, KeySpec, TokenKey};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Device, World, exchange, key, kid, license, request};
@@ -52,6 +52,14 @@ impl Setting {
         contents: Vec<ContentSpec>,
         change: impl FnOnce(&mut Vec<keybearer_server::Tenant>),
     ) -> Self {
+        Self::with_config(contents, |config| change(&mut config.tenants))
+    }
+
+    /// With these contents, and the configuration as `change` has it.
+    pub(crate) fn with_config(
+        contents: Vec<ContentSpec>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let world = World::with(|config| {
             config.contents = contents;
             for tenant in &mut config.tenants {
@@ -60,7 +68,7 @@ impl Setting {
                     key: TokenKey::hs256(&SECRET).unwrap(),
                 }];
             }
-            change(&mut config.tenants);
+            change(config);
         });
         Self {
             world,
