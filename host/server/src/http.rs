@@ -94,6 +94,12 @@ impl App {
     }
 }
 
+/// How many threads read requests and write answers: one for each four processors. The work itself is done
+/// on others, and takes so much longer that more would only wake each other up.
+pub(crate) fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(4))
+}
+
 /// Marks an answer as not to be kept by anyone on the way.
 async fn no_store(mut response: Response) -> Response {
     response

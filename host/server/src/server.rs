@@ -60,6 +60,7 @@ impl Server {
         let server = Self::open(config, clock)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
+            .worker_threads(http::threads())
             .thread_name("keybearer-server")
             .build()?;
         let (stop, mut stopped) = watch::channel(false);
