@@ -20,6 +20,7 @@ pub mod channel;
 mod error;
 #[cfg(feature = "in-process")]
 mod in_process;
+pub mod lookout;
 mod memory;
 #[cfg(feature = "platform")]
 pub mod platform;

@@ -8,6 +8,7 @@ use keybearer_wire::limits::{MAX_MEDIA, MAX_REQUEST, MAX_RESPONSE};
 use keybearer_wire::{Command, decode_response};
 
 use crate::channel::{Answer, Call, MAX_REGION, Place, RESPONSE_AT};
+use crate::lookout::Lookout;
 use crate::memory::{Handle, Regions};
 use crate::socket::Socket;
 use crate::sys::Mapping;
@@ -26,6 +27,7 @@ pub(crate) struct WorkerSession {
     /// For media that the caller holds elsewhere.
     bounce: Option<Handle>,
     sequence: u64,
+    lookout: Lookout,
     regions: Arc<Regions>,
     worker: Arc<Worker>,
 }
@@ -42,6 +44,7 @@ impl WorkerSession {
             arena,
             bounce: None,
             sequence: 0,
+            lookout: Lookout::new(),
             regions,
             worker,
         }
@@ -146,7 +149,9 @@ impl TeeSession for WorkerSession {
         }
         // One byte more than an answer has, so that a longer one is seen.
         let mut room = [0; Answer::SIZE + 1];
+        let begin = self.lookout.look(|| self.socket.is_ready());
         let answer = self.worker.receive(&self.socket, &mut room)?;
+        self.lookout.came(begin);
         let Ok(answer) = Answer::decode(answer) else {
             return Err(self.worker.distrust("no answer in form"));
         };

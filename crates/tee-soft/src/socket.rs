@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
     SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType,
@@ -104,6 +105,14 @@ impl Socket {
         } else {
             Err(io::ErrorKind::WriteZero.into())
         }
+    }
+
+    /// Whether [`Self::receive`] would return at once: there is a message, or the peer is gone.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let mut sockets = [PollFd::new(&self.0, PollFlags::IN)];
+        // What is wrong with it is what receiving from it says.
+        rustix::event::poll(&mut sockets, Some(&Timespec::default())) != Ok(0)
     }
 
     /// Receives one message; `None` when the peer is gone. Descriptors sent along are closed.

@@ -9,10 +9,11 @@ use keybearer_tee_soft::channel::{
     ARENA, Answer, Call, FromHost, FromWorker, MAX_MESSAGE, MAX_REGION, MAX_REGIONS, Place,
     RESPONSE_AT,
 };
+use keybearer_tee_soft::lookout::Lookout;
 use keybearer_tee_soft::platform::SoftPlatform;
 use keybearer_tee_soft::socket::Socket;
 use keybearer_wire::limits::{MAX_CLIENTS, MAX_REQUEST, MAX_RESPONSE};
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::SealFlags;
 
 use crate::media::{Piece, SharedMedia};
@@ -26,6 +27,8 @@ pub(crate) struct Server<'c> {
     regions: BTreeMap<u64, Mapping>,
     /// The request of the call under way, out of the host's reach.
     request: Vec<u8>,
+    /// For the next message of any of them.
+    lookout: Lookout,
 }
 
 /// One client's.
@@ -50,6 +53,7 @@ impl<'c> Server<'c> {
             connections: Vec::with_capacity(MAX_CLIENTS),
             regions: BTreeMap::new(),
             request: Vec::with_capacity(MAX_REQUEST),
+            lookout: Lookout::new(),
         }
     }
 
@@ -81,7 +85,7 @@ impl<'c> Server<'c> {
 
     /// Waits for messages: whether there is one on the control socket, and on which connections, and
     /// whether that is their end.
-    fn wait(&self) -> io::Result<(bool, Vec<(usize, bool)>)> {
+    fn wait(&mut self) -> io::Result<(bool, Vec<(usize, bool)>)> {
         let mut sockets: Vec<PollFd<'_>> = Vec::with_capacity(1 + self.connections.len());
         sockets.push(PollFd::new(self.control, PollFlags::IN));
         for connection in &self.connections {
@@ -90,7 +94,12 @@ impl<'c> Server<'c> {
                 PollFlags::IN | PollFlags::RDHUP,
             ));
         }
+        let at_once = Timespec::default();
+        let begin = self
+            .lookout
+            .look(|| rustix::event::poll(&mut sockets, Some(&at_once)) != Ok(0));
         rustix::io::retry_on_intr(|| rustix::event::poll(&mut sockets, None))?;
+        self.lookout.came(begin);
         let ready = |socket: &PollFd<'_>| !socket.revents().is_empty();
         let ended = |socket: &PollFd<'_>| {
             socket

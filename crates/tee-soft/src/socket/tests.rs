@@ -103,3 +103,17 @@ fn only_such_a_socket_is_taken() {
     let (one, _other) = Socket::pair().unwrap();
     assert!(Socket::from_descriptor(one.into()).is_ok());
 }
+
+#[test]
+fn a_message_and_an_end_are_there_to_be_received() {
+    let (one, other) = Socket::pair().unwrap();
+    assert!(!other.is_ready());
+    one.send(b"hello").unwrap();
+    assert!(other.is_ready());
+    assert!(other.is_ready(), "looking takes nothing away");
+    assert_eq!(other.receive(&mut [0; 8]).unwrap(), Some(&b"hello"[..]));
+    assert!(!other.is_ready());
+    drop(one);
+    assert!(other.is_ready());
+    assert_eq!(other.receive(&mut [0; 8]).unwrap(), None);
+}

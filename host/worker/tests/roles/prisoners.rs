@@ -63,7 +63,10 @@ pub(crate) fn play(role: &str) -> ExitCode {
         "flags" => rustix::io::fcntl_setfd(one.as_fd(), rustix::io::FdFlags::empty()).unwrap(),
         "nothing" => {
             let mut room = [0; 10];
+            assert!(!other.is_ready());
+            std::thread::yield_now();
             one.send(b"hello").unwrap();
+            assert!(other.is_ready());
             assert_eq!(other.receive(&mut room).unwrap(), Some(&b"hello"[..]));
             let large = vec![1_u8; 8 << 20];
             assert!(large.iter().all(|byte| *byte == 1));
