@@ -8,7 +8,9 @@ fn main() {
 
 #[cfg(feature = "ta")]
 mod image {
-    use keybearer_ta_image::{INSTANCE_KEEP_ALIVE, Image, MULTI_SESSION, SINGLE_INSTANCE};
+    use keybearer_ta_image::{
+        INSTANCE_KEEP_ALIVE, Image, MULTI_SESSION, SECURE_DATA_PATH, SINGLE_INSTANCE,
+    };
 
     /// Licences, keys, revocation lists, and one call at a time. A test of the core reads this line
     /// and shows that the quotas fit four fifths of it.
@@ -21,7 +23,7 @@ mod image {
             uuid: include_str!("uuid.txt").trim(),
             heap: HEAP,
             stack: STACK,
-            flags: SINGLE_INSTANCE | MULTI_SESSION | INSTANCE_KEEP_ALIVE,
+            flags: SINGLE_INSTANCE | MULTI_SESSION | INSTANCE_KEEP_ALIVE | SECURE_DATA_PATH,
         };
         image.build();
     }

@@ -4,6 +4,7 @@
 #![deny(unsafe_code)]
 
 pub mod bare;
+pub mod buffers;
 pub mod clips;
 #[path = "../interop/src/encrypt.rs"]
 pub mod encrypt;

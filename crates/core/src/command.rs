@@ -23,6 +23,7 @@ pub(crate) mod redeem_ticket;
 pub(crate) mod remove_license;
 pub(crate) mod report_outputs;
 pub(crate) mod statuses;
+pub(crate) mod wipe_buffer;
 
 use crate::response::Response;
 use keybearer_wire::Status;

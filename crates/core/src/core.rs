@@ -10,7 +10,7 @@ use keybearer_wire::{Body, Command, Status};
 use crate::anchor::{AnchorState, time_under};
 use crate::command;
 use crate::config::Config;
-use crate::media::Media;
+use crate::media::{self, Media};
 use crate::outputs::Sight;
 use crate::platform::{Clock, Moment, Parts, Platform, PlatformError};
 use crate::provisioning::Provisionings;
@@ -162,7 +162,7 @@ impl<P: Platform> Core<P> {
     }
 
     /// Runs one command. `request` must be memory that the host cannot change meanwhile; `media`
-    /// is touched by [`Command::Decrypt`] and [`Command::DecryptUnit`] only.
+    /// is touched by [`Command::Decrypt`], [`Command::DecryptUnit`] and [`Command::WipeBuffer`] only.
     pub fn call(
         &mut self,
         client: ClientId,
@@ -187,6 +187,9 @@ impl<P: Platform> Core<P> {
         }
         if request.len() > MAX_REQUEST {
             return Err(Status::RequestTooLarge);
+        }
+        if media::would_leak(media) {
+            return Err(Status::ProtectedInput);
         }
         let now = self.parts.clock.as_mut().map(Clock::now).transpose();
         // Ended keys go at the first call after their end, whatever that call is.
@@ -224,6 +227,7 @@ impl<P: Platform> Core<P> {
             Command::RedeemTicket => command::redeem_ticket::run(self, call, decode(request)?),
             Command::DecryptUnit => command::decrypt_unit::run(self, call, decode(request)?, media),
             Command::CloseChannel => command::close_channel::run(self, call, decode(request)?),
+            Command::WipeBuffer => command::wipe_buffer::run(self, decode(request)?, media),
         }
     }
 

@@ -1,4 +1,6 @@
-//! The media slots of a decrypt call.
+//! The media slots of a call, and whose memory they are.
+
+use keybearer_wire::Status;
 
 /// The platform could not reach media that the call said is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,6 +12,10 @@ pub struct MediaError;
 /// The core reads every input byte at most once and writes every output byte at most once, in
 /// rising order, and never reads the output. For each piece the read comes before the write, so
 /// input and output may be the same memory; any other overlap gives undefined bytes, safely.
+///
+/// Whose memory it is, the platform says and no message can (GlobalPlatform TEE Internal Core API,
+/// `TEE_CheckMemoryAccessRights`). What follows from it is the core's to decide; where nobody knows, as
+/// on a platform without protected memory, all of it is the host's.
 pub trait Media {
     /// Bytes of input.
     fn input_len(&self) -> usize;
@@ -28,6 +34,48 @@ pub trait Media {
     /// # Errors
     /// [`MediaError`] outside the slot, or when the platform is failing.
     fn write(&mut self, offset: usize, from: &[u8]) -> Result<(), MediaError>;
+
+    /// Whether anything that goes into this call, request or media, may come from protected memory, which
+    /// the normal world cannot read. The platform says `false` only if it knows better.
+    fn input_is_protected(&self) -> bool {
+        false
+    }
+
+    /// Whether every byte of the output is protected memory. Without the platform's word it is not,
+    /// and output of no bytes is none.
+    fn output_is_protected(&self) -> bool {
+        false
+    }
+
+    /// Whether the response goes to protected memory, as another trusted application's is.
+    fn response_is_protected(&self) -> bool {
+        false
+    }
+}
+
+/// Whether a call takes from protected memory and gives to memory that the normal world can read. No
+/// command may, whatever it does: content that was put where only hardware can use it would come out.
+pub(crate) fn would_leak(media: &dyn Media) -> bool {
+    let gives_to_protected = || {
+        media.response_is_protected() && (media.output_len() == 0 || media.output_is_protected())
+    };
+    media.input_is_protected() && !gives_to_protected()
+}
+
+/// Overwrites the output from `offset` on with zeros, and `scratch` with it.
+///
+/// # Errors
+/// [`Status::Platform`] when the output cannot be reached.
+pub(crate) fn wipe(media: &mut dyn Media, offset: usize, scratch: &mut [u8]) -> Result<(), Status> {
+    scratch.fill(0);
+    let mut at = offset;
+    while at < media.output_len() {
+        let size = scratch.len().min(media.output_len().saturating_sub(at));
+        let (zeros, _) = scratch.split_at(size);
+        media.write(at, zeros).map_err(|_| Status::Platform)?;
+        at = at.saturating_add(size);
+    }
+    Ok(())
 }
 
 /// A call without media.

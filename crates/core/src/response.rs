@@ -30,7 +30,8 @@ pub const fn response_limit(command: u32) -> usize {
             | Command::IssueTicket
             | Command::RedeemTicket
             | Command::DecryptUnit
-            | Command::CloseChannel,
+            | Command::CloseChannel
+            | Command::WipeBuffer,
         ) => INLINE,
         Some(_) => MAX_RESPONSE,
     }

@@ -8,7 +8,7 @@
 
 mod support;
 
-use support::{Device, Service, cenc_use, key, license, records, samples, unit};
+use support::{Device, Placed, Service, cenc_use, key, license, records, samples, unit};
 
 use keybearer_core::{Caller, InPlace};
 use keybearer_wire::body::{Decrypt, DecryptUnit, Decrypted, MAX_REJECTIONS};
@@ -93,7 +93,7 @@ fn decryption_for_a_decoder_allocates_nothing() {
         let request = request.encode(MAX_REQUEST).unwrap();
         let counted = allocation_counter::measure(|| {
             let command = Command::DecryptUnit.code();
-            let mut media = InPlace(&mut data);
+            let mut media = Placed::at_a_decoder(InPlace(&mut data));
             let response = device.core.call(decoder, command, &request, &mut media);
             let refused = rejected >= MAX_REJECTIONS;
             assert_eq!(response[..2], [if refused { 0xa1 } else { 0xa2 }, 0x00]);

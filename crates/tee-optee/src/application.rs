@@ -35,7 +35,7 @@ pub(crate) static KEY: Application = Application {
     uuid: KEY_TA,
     effect: |command| match Command::from_code(command) {
         // A device key is made where there is none, and then stays.
-        Some(Command::Describe | Command::DeviceKey) => Effect::None,
+        Some(Command::Describe | Command::DeviceKey | Command::WipeBuffer) => Effect::None,
         Some(Command::OpenSession) => Effect::InInstance,
         _ => Effect::Lasting,
     },

@@ -39,8 +39,8 @@ pub(crate) fn of(application: &Application, failure: Failure) -> TeeError {
         (Step::Session, ErrorKind::Unknown(CORRUPT_OBJECT)) => {
             unavailable("OP-TEE's secure storage is damaged or was rolled back")
         }
-        (Step::Buffer, _) => TeeError::Unavailable(format!(
-            "this TEE takes no such protected buffer (code {code:#010x})"
+        (Step::Buffer, _) => TeeError::NoProtectedBuffer(format!(
+            "this TEE takes no such descriptor (code {code:#010x})"
         )),
         (Step::Command, ErrorKind::Cancel | ErrorKind::ExternalCancel) => TeeError::Cancelled,
         (_, ErrorKind::TargetDead) => TeeError::Dead,

@@ -5,7 +5,8 @@
 //! `TeeSession::shared_memory` is decrypted where it stands; other media is copied into the arena
 //! and back. Registered memory costs a quarter of what temporary references cost a call, and nothing
 //! is registered while samples flow. Protected buffers of a board are named by their descriptors
-//! ([`OpteeSession::register_buffer`]).
+//! (`TeeSession::register_buffer`) and come from the kernel's heap ([`protected_buffer`]) or from whoever
+//! has such.
 //!
 //! Each connection has a thread that alone uses its libteec objects; a caller waits for it, or
 //! cancels what it does from another thread (`TeeSession::canceller`).
@@ -21,12 +22,15 @@
 
 mod application;
 mod error;
+mod heap;
 mod owner;
 mod session;
 #[allow(unsafe_code)] // the C interface of libteec; every block says why it is sound
 mod sys;
 
-pub use session::{OpteeSession, ProtectedBuffer};
+pub use heap::{PROTECTED_HEAP, protected_buffer};
+
+use session::OpteeSession;
 
 use keybearer_tee::{BackendInfo, Tee, TeeError, TeeSession};
 
@@ -40,16 +44,6 @@ pub const DECODER_TA: &str = include_str!("../../../ta/decoder/uuid.txt").trim_a
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpteeTee;
 
-impl OpteeTee {
-    /// As `connect`, with what only OP-TEE has: protected buffers.
-    ///
-    /// # Errors
-    /// Those of `connect`.
-    pub fn open(&self) -> Result<OpteeSession, TeeError> {
-        OpteeSession::open(&application::KEY)
-    }
-}
-
 impl Tee for OpteeTee {
     fn info(&self) -> BackendInfo {
         BackendInfo {
@@ -59,7 +53,7 @@ impl Tee for OpteeTee {
     }
 
     fn connect(&self) -> Result<Box<dyn TeeSession>, TeeError> {
-        Ok(Box::new(self.open()?))
+        Ok(Box::new(OpteeSession::open(&application::KEY)?))
     }
 
     fn connect_decoder(&self) -> Result<Box<dyn TeeSession>, TeeError> {

@@ -1,9 +1,13 @@
 //! One connection: a session of a trusted application with an arena of registered shared memory.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use keybearer_tee::{CancelCall, Media, SharedMemory, TeeError, TeeSession};
+use keybearer_tee::{
+    BufferRange, CancelCall, Media, ProtectedBuffer, SharedMemory, TeeError, TeeSession,
+};
 use keybearer_wire::limits::{MAX_REQUEST, MAX_RESPONSE, OPTEE_MAX_MEDIA};
 
 use crate::application::{Application, Effect};
@@ -17,12 +21,14 @@ const RESPONSE_AT: usize = MAX_REQUEST;
 pub(crate) const MEDIA_AT: usize = RESPONSE_AT + MAX_RESPONSE;
 
 /// One connection to a trusted application; see the crate's head.
-pub struct OpteeSession {
+pub(crate) struct OpteeSession {
     application: &'static Application,
     owner: Owner,
     under_way: Arc<UnderWay>,
     arena: Kept<Arc<Memory>>,
     shared: Vec<Weak<Memory>>,
+    /// Protected buffers by their numbers.
+    buffers: BTreeMap<u64, Kept<Arc<Memory>>>,
     life: Life,
 }
 
@@ -58,58 +64,9 @@ impl OpteeSession {
             arena: Kept::new(arena, &owner),
             owner,
             shared: Vec::new(),
+            buffers: BTreeMap::new(),
             life: Life::Fresh,
         })
-    }
-
-    /// Makes a protected buffer known to the trusted application: `fd` is a dma-buf of a heap that
-    /// the TEE guards, such as `/dev/dma_heap/protected,secure-video`. Nothing in this process can
-    /// look into it. The descriptor may be closed afterwards.
-    ///
-    /// # Errors
-    /// [`TeeError::Unavailable`] when the TEE does not know such buffers, or this one is none;
-    /// [`TeeError::Dead`], [`TeeError::Io`].
-    pub fn register_buffer(&mut self, fd: BorrowedFd<'_>) -> Result<ProtectedBuffer, TeeError> {
-        self.alive()?;
-        let fd = fd.try_clone_to_owned().map_err(|error| TeeError::Io {
-            what: "duplicating the descriptor of a protected buffer",
-            code: error.raw_os_error().unwrap_or(0).unsigned_abs(),
-        })?;
-        let registered = self.run(move |device| device.register(fd.as_fd()))?;
-        let memory = registered.map_err(|failure| error::of(self.application, failure))?;
-        Ok(ProtectedBuffer(Kept::new(memory, &self.owner)))
-    }
-
-    /// Runs one command whose media output is `capacity` bytes of a protected buffer from `offset` on.
-    /// Gives the bytes that the trusted application says it wrote there.
-    ///
-    /// # Errors
-    /// [`TeeError::Unavailable`] for a buffer of another connection, [`TeeError::TooLarge`] when the range does not lie in the buffer; those of
-    /// [`TeeSession::call`].
-    pub fn call_into(
-        &mut self,
-        command: u32,
-        request: &[u8],
-        response: &mut Vec<u8>,
-        input: &[u8],
-        output: (&ProtectedBuffer, usize, usize),
-    ) -> Result<usize, TeeError> {
-        response.clear();
-        let (buffer, offset, len) = output;
-        if !buffer.0.is_beside(&self.arena) {
-            let why = "the protected buffer belongs to another connection";
-            return Err(TeeError::Unavailable(why.into()));
-        }
-        let room = buffer.len().saturating_sub(offset);
-        check("protected output", len, room)?;
-        self.begin(request, input.len())?;
-        let place = Place {
-            memory: Arc::clone(&buffer.0),
-            range: Range { offset, len },
-        };
-        let from = self.input(input)?;
-        let written = self.exchange(command, request, response, from, place)?;
-        Ok(written.media)
     }
 
     fn alive(&self) -> Result<(), TeeError> {
@@ -302,6 +259,56 @@ impl TeeSession for OpteeSession {
         })))
     }
 
+    fn register_buffer<'a>(&mut self, fd: BorrowedFd<'a>) -> Result<ProtectedBuffer, TeeError> {
+        self.alive()?;
+        let fd = fd.try_clone_to_owned().map_err(|error| TeeError::Io {
+            what: "duplicating the descriptor of a protected buffer",
+            code: error.raw_os_error().unwrap_or(0).unsigned_abs(),
+        })?;
+        let registered = self.run(move |device| device.register(fd.as_fd()))?;
+        let memory = registered.map_err(|failure| error::of(self.application, failure))?;
+        // No other connection has the same one, so that none takes another's buffer for its own.
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let buffer = ProtectedBuffer::new(number, memory.size());
+        self.buffers.insert(number, Kept::new(memory, &self.owner));
+        Ok(buffer)
+    }
+
+    fn release_buffer(&mut self, buffer: ProtectedBuffer) {
+        self.buffers.remove(&buffer.number());
+    }
+
+    fn call_into<'a>(
+        &mut self,
+        command: u32,
+        request: &[u8],
+        response: &mut Vec<u8>,
+        input: &'a [u8],
+        output: BufferRange,
+    ) -> Result<(), TeeError> {
+        response.clear();
+        self.begin(request, input.len())?;
+        let BufferRange {
+            buffer,
+            offset,
+            capacity: len,
+        } = output;
+        let memory = self.buffers.get(&buffer.number());
+        let memory = memory.ok_or_else(|| {
+            TeeError::NoProtectedBuffer("this connection has not registered it".into())
+        })?;
+        let room = memory.size().saturating_sub(offset);
+        check("protected output", len, room.min(OPTEE_MAX_MEDIA))?;
+        let place = Place {
+            memory: Arc::clone(memory),
+            range: Range { offset, len },
+        };
+        let from = self.input(input)?;
+        self.exchange(command, request, response, from, place)?;
+        Ok(())
+    }
+
     fn canceller(&self) -> Option<Arc<dyn CancelCall>> {
         Some(Arc::new(Canceller(Arc::clone(&self.under_way))))
     }
@@ -329,31 +336,6 @@ impl SharedMemory for Lent {
 
     fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.shared.bytes_mut()[..self.len]
-    }
-}
-
-/// A protected buffer that the trusted application may write to, and this process never sees.
-pub struct ProtectedBuffer(Kept<Arc<Memory>>);
-
-impl ProtectedBuffer {
-    /// Its size in bytes, as the TEE's driver tells it.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.size()
-    }
-
-    /// True for a buffer of no bytes.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-impl std::fmt::Debug for ProtectedBuffer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ProtectedBuffer")
-            .field("len", &self.len())
-            .finish_non_exhaustive()
     }
 }
 

@@ -6,9 +6,11 @@
 //! layer. A [`Device`] is used by one thread, its owner (`crate::owner`); what others reach of it is
 //! shared bytes, and the call that is under way, to cancel it ([`UnderWay`]).
 
+mod heap;
 mod memory;
 mod under_way;
 
+pub(crate) use heap::allocate;
 pub(crate) use memory::{Memory, SharedBytes};
 pub(crate) use under_way::UnderWay;
 

@@ -16,6 +16,10 @@ pub enum TeeError {
     /// Another decoder does not fit the trusted side's memory; close one.
     #[error("no memory for a further decoder: close a protected session first")]
     NoDecoderMemory,
+    /// There is no protected memory here, or what was named is none. Nothing takes its place: clear media
+    /// of a protected session goes nowhere else.
+    #[error("no protected buffer: {0}")]
+    NoProtectedBuffer(String),
     /// A body or the media exceeds what this transport carries.
     #[error("{what} of {found} bytes exceeds the transport's limit of {limit}")]
     TooLarge {

@@ -5,11 +5,13 @@
 //! [`keybearer_wire::Status`]. Nothing here is trusted by the core, and nothing here sees a key.
 //!
 //! A connection is used as one of two types. [`ClearSession`] gives decrypted samples back;
-//! [`ProtectedSession`] hands media to a decoder in the trusted side, and has no method by which
+//! [`ProtectedSession`] hands media to a decoder in the trusted side, or has it decrypted into a buffer
+//! of which it knows no more than the name ([`ProtectedBuffer`]), and has no method by which
 //! anything clear could come back. The trusted side does not rely on the difference: it refuses.
 
 #![forbid(unsafe_code)]
 
+mod buffer;
 mod call;
 mod cancel;
 mod clear;
@@ -17,12 +19,14 @@ mod error;
 mod memory;
 mod protected;
 
+pub use buffer::{BufferRange, ProtectedBuffer};
 pub use cancel::CancelCall;
 pub use clear::{CallError, ClearSession};
 pub use error::TeeError;
 pub use memory::SharedMemory;
 pub use protected::{ProtectedError, ProtectedSession, Track};
 
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 /// What a backend is and why it was chosen; text for people, never a basis for trust.
@@ -125,6 +129,42 @@ pub trait TeeSession: Send {
     fn shared_memory(&mut self, len: usize) -> Result<Option<Box<dyn SharedMemory>>, TeeError> {
         let _ = len;
         Ok(None)
+    }
+
+    /// Makes a protected buffer known to the trusted side: `fd` is a dma-buf of a heap that the TEE
+    /// guards. The descriptor may be closed afterwards; the buffer is known until it is released, or
+    /// the connection ends.
+    ///
+    /// # Errors
+    /// [`TeeError::NoProtectedBuffer`] where there are none, and for a descriptor of another kind;
+    /// [`TeeError::Dead`], [`TeeError::Io`].
+    fn register_buffer<'a>(&mut self, fd: BorrowedFd<'a>) -> Result<ProtectedBuffer, TeeError> {
+        let _ = fd;
+        Err(TeeError::NoProtectedBuffer("this backend has none".into()))
+    }
+
+    /// Forgets a buffer, whatever is in it; one that is not known is forgotten already.
+    fn release_buffer(&mut self, buffer: ProtectedBuffer) {
+        let _ = buffer;
+    }
+
+    /// As [`Self::call`], with `input` as the media that goes in and a range of a protected buffer for
+    /// what comes out.
+    ///
+    /// # Errors
+    /// [`TeeError::NoProtectedBuffer`] for a buffer that this connection does not know,
+    /// [`TeeError::TooLarge`] for a range that does not lie in it; those of [`Self::call`].
+    #[allow(clippy::needless_lifetimes)] // mockall needs the lifetime named
+    fn call_into<'a>(
+        &mut self,
+        command: u32,
+        request: &[u8],
+        response: &mut Vec<u8>,
+        input: &'a [u8],
+        output: BufferRange,
+    ) -> Result<(), TeeError> {
+        let _ = (command, request, response, input, output);
+        Err(TeeError::NoProtectedBuffer("this backend has none".into()))
     }
 
     /// What cancels a call of this connection from another thread; `None` where calls are too short

@@ -28,6 +28,16 @@
 //! }
 //! ```
 //!
+//! On a board with a hardware decoder units are decrypted into protected buffers instead of being
+//! submitted. Such a buffer has a name here, and no bytes:
+//!
+//! ```compile_fail,E0308
+//! fn clear(session: &mut keybearer_tee::ProtectedSession, unit: &[u8], output: &mut [u8]) {
+//!     let request: keybearer_wire::body::Decrypt<'_> = todo!();
+//!     session.deliver(&request, unit, output);
+//! }
+//! ```
+//!
 //! What does compile:
 //!
 //! ```no_run
@@ -36,6 +46,8 @@
 //!     let presented = session.submit(&request, unit, true);
 //! }
 //! ```
+
+mod buffers;
 
 use std::sync::Arc;
 
@@ -87,6 +99,7 @@ pub struct ProtectedSession {
     keys: Box<dyn TeeSession>,
     decoder: Option<Box<dyn TeeSession>>,
     track: Option<Track>,
+    buffers: Vec<buffers::Held>,
     response: Vec<u8>,
 }
 
@@ -111,6 +124,7 @@ impl ProtectedSession {
             keys,
             decoder: None,
             track: None,
+            buffers: Vec::new(),
             response: Vec::new(),
         })
     }

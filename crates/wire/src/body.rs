@@ -418,6 +418,9 @@ body! {
 
 body! {
     /// A batch of samples of one track under one key.
+    ///
+    /// In a protected session the media output is memory that the normal world cannot read, or the call
+    /// is refused; what of it lies behind the clear bytes is overwritten with zeros.
     Decrypt<'a> {
         /// The session's handle.
         0 => session: u64,
@@ -471,7 +474,7 @@ mod time;
 pub use outputs::{OutputReport, ReportOutputs};
 pub use protected::{
     ChannelOpened, CloseChannel, DecryptUnit, IssueTicket, MAX_REJECTIONS, RedeemTicket, Ticket,
-    UnitDecrypted,
+    UnitDecrypted, WipeBuffer,
 };
 pub use time::{BuildTimeRequest, LoadTimeAnswer, TimeLoaded};
 

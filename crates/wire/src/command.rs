@@ -22,12 +22,14 @@ commands! {
     0x18 => LoadRevocationList, LoadRevocationList<'a>, Empty, "Takes a newer revocation list.";
     0x19 => ReportOutputs, ReportOutputs, Empty, "Takes the host's report of the outputs that are active.";
 
-    0x20 => Decrypt, Decrypt<'a>, Decrypted, "Decrypts a batch of samples; media in, clear media out.";
+    0x20 => Decrypt, Decrypt<'a>, Decrypted, "Decrypts a batch of samples; media in, clear media out, of a protected session to protected memory alone.";
 
     0x21 => IssueTicket, IssueTicket, Ticket, "Issues a one-use ticket to a track of a protected session.";
     0x22 => RedeemTicket, RedeemTicket, ChannelOpened, "Of a decoder: redeems a ticket for a channel.";
     0x23 => DecryptUnit, DecryptUnit<'a>, UnitDecrypted, "Of a decoder: decrypts units; media in, clear media out into its memory.";
     0x24 => CloseChannel, CloseChannel, Empty, "Of a decoder: closes a channel.";
+
+    0x25 => WipeBuffer, WipeBuffer, Empty, "Overwrites a protected buffer, the media output, with zeros.";
 }
 
 #[cfg(test)]

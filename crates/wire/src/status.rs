@@ -58,7 +58,7 @@ statuses! {
     TooManyLicenses = 34, "the session holds as many licences as it may";
     TooManyKeys = 35, "as many keys are held as may be, by the session, its client or all";
     UnknownLicense = 36, "the session holds no licence with this id";
-    WrongSessionKind = 37, "a protected session gives the host nothing clear, and only a protected one has tickets";
+    WrongSessionKind = 37, "only a protected session has tickets and channels";
     UnknownTicket = 38, "the ticket was never issued, is already redeemed, or died with its session";
     UnknownChannel = 39, "the channel handle is stale, closed or another decoder's";
     TooManyChannels = 40, "the session has as many channels as it may";
@@ -109,6 +109,8 @@ statuses! {
     ClearRangeTooLarge = 167, "a sample leaves more bytes clear than the licence allows";
     PictureTooLarge = 168, "the picture is larger than the key allows";
     DurationTooLong = 169, "one call may cover at most two seconds of media";
+    UnprotectedOutput = 170, "this may only be written to memory that the normal world cannot read, and the output is none";
+    ProtectedInput = 171, "no command takes from memory that the normal world cannot read and gives to memory that it can";
 
     // 192..: the decoder of a protected session
     ContentRejected = 192, "the access unit is no content that decodes; decoding goes on at the next IDR";

@@ -257,9 +257,12 @@ pub const fn status_advice(status: Status) -> Option<&'static str> {
         Status::LicenseEnded | Status::UnknownKey => "acquire a new licence",
         Status::KeyNotUsable => "ask for the key's status and reasons",
         Status::LevelTooLow => "use a device or backend of a higher level",
-        Status::WrongSessionKind => {
-            "open a clear session for media that comes back, a protected one for media that does not"
+        Status::WrongSessionKind => "open a protected session for a decoder",
+        Status::UnprotectedOutput => {
+            "open a clear session for media that comes back; media of a protected one goes to a decoder, or \
+             to a buffer of the heap that the TEE guards"
         }
+        Status::ProtectedInput => "take the protected media from ordinary memory",
         Status::UnknownTicket | Status::UnknownChannel => "issue a new ticket for the decoder",
         Status::TooManyChannels => "close a decoder of this session that is no longer needed",
         Status::WorkerRequired => {

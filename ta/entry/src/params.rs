@@ -35,6 +35,18 @@ impl SharedInput<'_> {
         self.len() == 0
     }
 
+    /// Whether any of it may be protected memory, which the normal world cannot read: unless the TEE says
+    /// that all of it is the normal world's.
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        !self.is_empty()
+            && !allows(
+                raw::TEE_MEMORY_ACCESS_READ | MEMORY_ACCESS_NONSECURE,
+                self.0.buffer,
+                self.len(),
+            )
+    }
+
     /// The slot as the TEE handed it over, to be named as it is to another trusted application: its
     /// bytes go there without a copy of this one's. Whoever gets it must not make a reference of it.
     #[must_use]
@@ -72,6 +84,14 @@ impl SharedOutput<'_> {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.capacity
+    }
+
+    /// Whether the TEE says that all of it is protected memory, which the normal world cannot read.
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        let access =
+            raw::TEE_MEMORY_ACCESS_READ | raw::TEE_MEMORY_ACCESS_WRITE | MEMORY_ACCESS_SECURE;
+        self.capacity > 0 && allows(access, self.memref.buffer, self.capacity)
     }
 
     /// Copies `from` into the slot at `offset`. What the host is told of the size is set apart,
@@ -189,15 +209,25 @@ fn mapped(memref: &raw::Memref) -> Result<()> {
     if memref.buffer.is_null() || memref.size == 0 {
         return Ok(());
     }
-    // Whose memory it is matters not: the caller may be another trusted application.
-    let access = raw::TEE_MEMORY_ACCESS_READ | raw::TEE_MEMORY_ACCESS_ANY_OWNER;
-    // SAFETY: the TEE looks at its own tables for the range and reads none of it.
-    let code = unsafe { raw::TEE_CheckMemoryAccessRights(access, memref.buffer, memref.size) };
-    if code == raw::TEE_SUCCESS {
+    if allows(raw::TEE_MEMORY_ACCESS_READ, memref.buffer, memref.size) {
         Ok(())
     } else {
         Err(ErrorKind::AccessDenied.into())
     }
+}
+
+/// Memory that the normal world can reach, and memory that it cannot: OP-TEE's own rights
+/// (`tee_api_defines_extensions.h`), beside those of the standard.
+const MEMORY_ACCESS_NONSECURE: u32 = 0x1000_0000;
+const MEMORY_ACCESS_SECURE: u32 = 0x2000_0000;
+
+/// Whether the TEE says all of `access` of a range (GlobalPlatform TEE Internal Core API 1.3.1, section
+/// 4.11.1), whoever owns it: the caller may be another trusted application.
+fn allows(access: u32, start: *mut core::ffi::c_void, len: usize) -> bool {
+    let access = access | raw::TEE_MEMORY_ACCESS_ANY_OWNER;
+    // SAFETY: the TEE looks at its own tables for the range and reads none of it.
+    let code = unsafe { raw::TEE_CheckMemoryAccessRights(access, start, len) };
+    code == raw::TEE_SUCCESS
 }
 
 /// The parameters of opening a session: none, and all 32 bits of the type word say so.

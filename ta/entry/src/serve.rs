@@ -12,6 +12,8 @@ use optee_utee::{ErrorKind, Result};
 /// The media of a call: protected bytes to read, room for clear ones. Both may be the same memory,
 /// so a piece is to be read before the like piece is written.
 pub struct SharedMedia<'s, 'a> {
+    request: &'s SharedInput<'a>,
+    response: &'s SharedOutput<'a>,
     input: &'s SharedInput<'a>,
     output: &'s mut SharedOutput<'a>,
     written: usize,
@@ -28,6 +30,24 @@ impl<'s, 'a> SharedMedia<'s, 'a> {
     #[must_use]
     pub fn output_len(&self) -> usize {
         self.output.capacity()
+    }
+
+    /// Whether any byte of request or media may come from memory that the normal world cannot read.
+    #[must_use]
+    pub fn input_is_protected(&self) -> bool {
+        self.request.is_protected() || self.input.is_protected()
+    }
+
+    /// Whether every byte of room for media is memory that the normal world cannot read.
+    #[must_use]
+    pub fn output_is_protected(&self) -> bool {
+        self.output.is_protected()
+    }
+
+    /// Whether the response goes to such memory.
+    #[must_use]
+    pub fn response_is_protected(&self) -> bool {
+        self.response.is_protected()
     }
 
     /// Copies `from` to the output at `offset`; the caller learns how far the clear media reaches.
@@ -75,6 +95,8 @@ pub fn serve<R: Deref<Target = [u8]>>(
     request.read(0, &mut private)?;
 
     let mut media = SharedMedia {
+        request,
+        response,
         input: media_in,
         output: media_out,
         written: 0,

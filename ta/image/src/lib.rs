@@ -12,6 +12,9 @@ pub const SINGLE_INSTANCE: u32 = 1 << 2;
 pub const MULTI_SESSION: u32 = 1 << 3;
 /// The instance stays when its last session has gone (`gpd.ta.instanceKeepAlive`).
 pub const INSTANCE_KEEP_ALIVE: u32 = 1 << 4;
+/// Protected buffers, memory that the normal world cannot read, may be parameters
+/// (`TA_FLAG_SECURE_DATA_PATH`). Without it OP-TEE refuses a call that names one.
+pub const SECURE_DATA_PATH: u32 = 1 << 5;
 
 /// What a trusted application's header says of it. Version and description are its package's.
 #[derive(Clone, Copy, Debug)]

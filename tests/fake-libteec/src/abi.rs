@@ -42,6 +42,8 @@ struct Memory {
     flags: u32,
     /// Made here, hence freed here.
     allocated: bool,
+    /// Of the heap that the board protects: the normal world cannot read it.
+    protected: bool,
 }
 
 // SAFETY: the pointer is only used to free what was allocated, by whoever releases the memory, or
@@ -74,6 +76,17 @@ unsafe fn board(context: *const raw::TEEC_Context) -> Option<Board> {
     // SAFETY: by this function's contract.
     let number = unsafe { context.as_ref() }?.imp.fd;
     registry().contexts.get(&number).cloned()
+}
+
+/// Whether memory that begins at `start` is shared with a client, and then whether it is protected.
+fn shared(start: *const u8) -> Option<bool> {
+    let registry = registry();
+    let holds = |memory: &&Memory| {
+        let offset = start.addr().checked_sub(memory.buffer.addr());
+        offset.is_some_and(|offset| offset < memory.size)
+    };
+    let found = registry.memories.values().find(holds);
+    found.map(|memory| memory.protected)
 }
 
 fn code(result: Result<(), u32>) -> u32 {
@@ -204,12 +217,18 @@ unsafe fn share(
         memory.buffer = Box::into_raw(vec![0_u8; memory.size].into_boxed_slice()).cast();
     }
     board.shared(memory.size);
-    keep(board, memory, memory.buffer.cast(), allocate);
+    let buffer = memory.buffer.cast();
+    keep(board, memory, buffer, (allocate, false));
     Ok(())
 }
 
 /// Gives a memory its number.
-fn keep(board: Board, memory: &mut raw::TEEC_SharedMemory, buffer: *mut u8, allocated: bool) {
+fn keep(
+    board: Board,
+    memory: &mut raw::TEEC_SharedMemory,
+    buffer: *mut u8,
+    (allocated, protected): (bool, bool),
+) {
     board.opened(Handle::Memory);
     let mut registry = registry();
     memory.imp.id = registry.number();
@@ -219,6 +238,7 @@ fn keep(board: Board, memory: &mut raw::TEEC_SharedMemory, buffer: *mut u8, allo
         size: memory.size,
         flags: memory.flags,
         allocated,
+        protected,
     };
     registry.memories.insert(memory.imp.id, shared);
 }
@@ -246,7 +266,7 @@ extern "C" fn TEEC_RegisterSharedMemoryFileDescriptor(
         let (buffer, size) = found.ok_or(raw::TEEC_ERROR_BAD_PARAMETERS)?;
         memory.buffer = ptr::null_mut();
         memory.size = size;
-        keep(board, memory, buffer, false);
+        keep(board, memory, buffer, (false, true));
         Ok(())
     })())
 }

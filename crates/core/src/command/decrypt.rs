@@ -2,7 +2,7 @@
 //!
 //! Everything is checked before the first byte is read: session, key and its status, track type,
 //! scheme, initialisation vectors, pattern, picture, clear ranges, the sample table and the media
-//! slots. After that only a dead platform can fail, and what has been written by then is the
+//! slots, and whose memory they are. After that only a dead platform can fail, and what has been written by then is the
 //! correct beginning. The path allocates nothing.
 
 mod check;
@@ -11,14 +11,14 @@ mod stream;
 use core::num::NonZeroU32;
 
 use keybearer_license::{KeyId, LicenseId};
-use keybearer_wire::body::{Decrypt, Decrypted};
+use keybearer_wire::body::{Decrypt, Decrypted, KeyStatus};
 use keybearer_wire::limits::MAX_MEDIA_DURATION_MS;
 use keybearer_wire::{SampleTable, Status};
 
 use crate::anchor;
 use crate::command::Outcome;
 use crate::core::{Call, Core};
-use crate::media::Media;
+use crate::media::{self, Media};
 use crate::outputs;
 use crate::platform::Platform;
 use crate::response::Response;
@@ -43,7 +43,8 @@ pub(crate) struct Batch<'a> {
 /// Who gets the clear media.
 #[derive(Clone, Copy)]
 pub(crate) enum Receiver {
-    /// The host, of a clear session; with the picture's size as it states it.
+    /// The host, of a clear session, or of a protected one a buffer that the host cannot read; with the
+    /// picture's size as it states it.
     Host {
         width: Option<u32>,
         height: Option<u32>,
@@ -100,9 +101,9 @@ pub(crate) fn run<P: Platform>(
 /// Decrypts a batch of the session that `find` finds.
 ///
 /// # Errors
-/// [`Status::WrongSessionKind`] where the session is not of the receiver's kind: no command gives the
-/// host clear media of a protected session, whatever a key would allow. The refusals of either
-/// command; then nothing was read or written.
+/// [`Status::UnprotectedOutput`] where clear media of a protected session would go to memory that the
+/// normal world can read, whatever a key would allow and whoever asks; [`Status::WrongSessionKind`] for
+/// a channel of a clear session. The refusals of either command; then nothing was read or written.
 pub(crate) fn decrypt<P: Platform>(
     core: &mut Core<P>,
     find: impl FnOnce(&mut Sessions) -> Result<&mut Session, Status>,
@@ -111,7 +112,11 @@ pub(crate) fn decrypt<P: Platform>(
     media: &mut dyn Media,
 ) -> Result<Done, Status> {
     let session = find(&mut core.sessions)?;
-    if session.handover.is_some() != matches!(receiver, Receiver::Decoder { .. }) {
+    let protected = session.handover.is_some();
+    if protected && !media.output_is_protected() {
+        return Err(Status::UnprotectedOutput);
+    }
+    if !protected && matches!(receiver, Receiver::Decoder { .. }) {
         return Err(Status::WrongSessionKind);
     }
     if batch.duration_ms > MAX_MEDIA_DURATION_MS {
@@ -119,7 +124,8 @@ pub(crate) fn decrypt<P: Platform>(
     }
     let table = SampleTable::parse(batch.samples, batch.subsamples)?;
     let room = usize::try_from(core.config.max_media).unwrap_or(usize::MAX);
-    if media.input_len() > room {
+    let in_buffer = protected && matches!(receiver, Receiver::Host { .. });
+    if media.input_len() > room || in_buffer && media.output_len() > room {
         return Err(Status::MediaTooLarge);
     }
     if media.input_len() != table.total_size() || media.output_len() < table.total_size() {
@@ -133,10 +139,12 @@ pub(crate) fn decrypt<P: Platform>(
     let held = license.keys.get(key).ok_or(Status::UnknownKey)?;
     let protection = check::protection(&held.usage, batch)?;
     let largest_picture = outputs::largest_picture(&held.usage, held.allowed);
-    if let Receiver::Host { width, height } = receiver
-        && outputs::picture_too_large(largest_picture, width, height)
-    {
-        return Err(Status::PictureTooLarge);
+    if let Receiver::Host { width, height } = receiver {
+        // Nobody here makes a picture smaller that a hardware decoder takes from a protected buffer.
+        let downscaled = held.status == KeyStatus::OutputDownscaled;
+        if downscaled || outputs::picture_too_large(largest_picture, width, height) {
+            return Err(Status::PictureTooLarge);
+        }
     }
     check::samples(&held.usage, &protection, &table)?;
 
@@ -156,6 +164,10 @@ pub(crate) fn decrypt<P: Platform>(
         handover.give(channel, batch.key, table.len());
     }
     stream::decrypt(cipher, &protection, &table, &mut core.scratch, media)?;
+    if in_buffer {
+        // What an earlier and longer unit left behind must not outlast it.
+        media::wipe(media, table.total_size(), &mut core.scratch)?;
+    }
     Ok(Done {
         bytes: u64::try_from(table.total_size()).unwrap_or(u64::MAX),
         sequence: session.sequence,

@@ -48,7 +48,7 @@ fn each_kind_of_caller_has_its_own_commands() {
 #[test]
 fn unknown_commands_and_oversized_requests_are_refused() {
     let mut device = Device::new(1);
-    for command in [0, 0x06, 0x25, u32::MAX] {
+    for command in [0, 0x06, 0x26, u32::MAX] {
         let response = device.raw(command, &[0xa0], &mut NoMedia);
         assert_eq!(refusal(&response), Status::UnknownCommand);
     }

@@ -285,7 +285,7 @@ fn media_must_fit_the_table() {
 fn no_call_gives_the_host_clear_media_of_a_protected_session() {
     let mut service = Service::new(1);
     let anchor = service.anchor();
-    for (protected, outcome) in [(false, Ok(16)), (true, Err(Status::WrongSessionKind))] {
+    for (protected, outcome) in [(false, Ok(16)), (true, Err(Status::UnprotectedOutput))] {
         let mut device = Device::with(1, |config, _| {
             config.level = Level::High;
             config.anchors = Anchors::Fixed(forever(vec![anchor]));

@@ -9,6 +9,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attestation;
+mod buffers;
 mod call;
 mod canary;
 mod cross_product;

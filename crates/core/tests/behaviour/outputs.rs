@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use keybearer_core::{Anchors, Caller, OutputSource};
+use keybearer_core::{Anchors, Buffers, Caller, OutputSource};
 use keybearer_license::KeyUse;
 use keybearer_rules::{
     AnalogVideo, Column, DigitalVideo, Drm, Hdcp, Level, Output, OutputKind, PictureLimit,
@@ -11,7 +11,7 @@ use keybearer_rules::{
 use keybearer_wire::Status;
 use keybearer_wire::body::{KeyReport, KeyStatus, OutputReport, ReasonField};
 
-use crate::support::{Device, Sample, Service, cenc_use, forever, key, license, samples};
+use crate::support::{Device, Placed, Sample, Service, cenc_use, forever, key, license, samples};
 
 #[test]
 fn without_reports_only_an_internal_panel_counts() {
@@ -276,13 +276,21 @@ fn analogue_downscales_at_high_and_the_decoder_is_told() {
         let media = (&[0; 16][..], &mut clear[..]);
         device.units(decoder, channel, &samples(&[16]), media, |_| ())
     };
+    let buffer = |device: &mut Device| {
+        let (input, output) = (&[0; 16][..], &mut [0; 16][..]);
+        let mut media = Placed::to_a_buffer(Buffers { input, output });
+        device.decrypt_with(session, [7; 16], &samples(&[16]), &mut media, |_| ())
+    };
     assert_eq!(unit(&mut device).unwrap().largest_picture, None);
+    assert_eq!(buffer(&mut device), Ok(16));
     let analogue = Output::of(OutputKind::AnalogComponent);
     device.world.get().monitor = Some(Some(vec![protected_hdmi(), analogue]));
     assert_eq!(unit(&mut device).unwrap().largest_picture, Some(520_000));
     let seen = keys(&mut device, session);
     assert_eq!(seen[0].status, KeyStatus::OutputDownscaled);
     assert_eq!(fields(&seen[0]), [ReasonField::AnalogPicture]);
+    // Nobody here makes it smaller on the way to a hardware decoder.
+    assert_eq!(buffer(&mut device), Err(Status::PictureTooLarge));
     // HDCP lost stops it within one call.
     device.world.get().monitor = Some(Some(vec![Output::of(OutputKind::Hdmi)]));
     assert_eq!(unit(&mut device), Err(Status::KeyNotUsable));

@@ -20,7 +20,8 @@ use keybearer_scripted_service as service;
 pub use device::{Device, Loaded, Provisioned, Sample, Statuses, records, samples};
 pub use forever::forever;
 pub use platform::{
-    FakeClock, FakeCounter, FakePlatform, FakeRng, FakeVault, INSIDE, Shared, World, parts,
+    FakeAttester, FakeClock, FakeCounter, FakePlatform, FakeRng, FakeVault, INSIDE, Shared, World,
+    parts,
 };
-pub use protected::unit;
+pub use protected::{Placed, unit};
 pub use service::{NOW, Service, cenc_use, key, license, seconds, secret};

@@ -1,12 +1,66 @@
 //! The other side of a protected session: tickets and a decoder.
 
-use keybearer_core::{Buffers, Caller, ClientId, NoMedia};
+use keybearer_core::{Buffers, Caller, ClientId, Media, MediaError, NoMedia};
 use keybearer_wire::Status;
 use keybearer_wire::body::{self, DecryptUnit, UnitDecrypted};
 use keybearer_wire::field::Blob;
 
 use super::device::{Device, Sample, records};
 use super::service::Service;
+
+/// Media in memory of which the platform says whose it is: true where the normal world cannot read it.
+pub struct Placed<M> {
+    pub media: M,
+    pub input: bool,
+    pub output: bool,
+    pub response: bool,
+}
+
+impl<M> Placed<M> {
+    /// A decoder's call: all of it but the protected units is its own memory.
+    pub fn at_a_decoder(media: M) -> Self {
+        Self {
+            media,
+            input: true,
+            output: true,
+            response: true,
+        }
+    }
+
+    /// A host's call that names a protected buffer to write to.
+    pub fn to_a_buffer(media: M) -> Self {
+        Self {
+            media,
+            input: false,
+            output: true,
+            response: false,
+        }
+    }
+}
+
+impl<M: Media> Media for Placed<M> {
+    fn input_len(&self) -> usize {
+        self.media.input_len()
+    }
+    fn output_len(&self) -> usize {
+        self.media.output_len()
+    }
+    fn read(&mut self, offset: usize, into: &mut [u8]) -> Result<(), MediaError> {
+        self.media.read(offset, into)
+    }
+    fn write(&mut self, offset: usize, from: &[u8]) -> Result<(), MediaError> {
+        self.media.write(offset, from)
+    }
+    fn input_is_protected(&self) -> bool {
+        self.input
+    }
+    fn output_is_protected(&self) -> bool {
+        self.output
+    }
+    fn response_is_protected(&self) -> bool {
+        self.response
+    }
+}
 
 impl Device {
     /// Does something as another client.
@@ -77,9 +131,8 @@ impl Device {
         let (samples, subsamples) = records(samples);
         let mut request = unit(channel, &samples, &subsamples);
         edit(&mut request);
-        self.as_client(decoder, |it| {
-            it.call(&request, &mut Buffers { input, output }, |a| a)
-        })
+        let mut media = Placed::at_a_decoder(Buffers { input, output });
+        self.as_client(decoder, |it| it.call(&request, &mut media, |a| a))
     }
 }
 

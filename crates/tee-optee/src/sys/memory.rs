@@ -23,7 +23,7 @@ unsafe extern "C" {
 pub(crate) struct Memory {
     shared: NonNull<raw::TEEC_SharedMemory>,
     /// Outlives the memory, which is released in it.
-    context: Arc<Context>,
+    _context: Arc<Context>,
 }
 
 // SAFETY: libteec writes to the structure when the memory is made and when it is released, both by
@@ -83,13 +83,8 @@ impl Memory {
         Ok(Self {
             // SAFETY: `Box::into_raw` is never null.
             shared: unsafe { NonNull::new_unchecked(memory) },
-            context: Arc::clone(context),
+            _context: Arc::clone(context),
         })
-    }
-
-    /// True for memory of the same connection: to another one the kernel does not know it.
-    pub(crate) fn is_beside(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.context, &other.context)
     }
 
     /// Its size in bytes, as libteec has it.

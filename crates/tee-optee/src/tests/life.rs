@@ -20,7 +20,7 @@ fn call(session: &mut dyn TeeSession, command: u32) -> Result<Vec<u8>, TeeError>
 fn only_what_leaves_nothing_behind_may_be_repeated() {
     for command in Command::ALL {
         let expected = match command {
-            Command::Describe | Command::DeviceKey => Effect::None,
+            Command::Describe | Command::DeviceKey | Command::WipeBuffer => Effect::None,
             Command::OpenSession => Effect::InInstance,
             _ => Effect::Lasting,
         };

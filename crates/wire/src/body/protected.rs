@@ -5,6 +5,10 @@
 //! ([`RedeemTicket`]) for a channel of its own. Only a decoder may redeem one, decrypt into its
 //! memory ([`DecryptUnit`]) and close a channel ([`CloseChannel`]); who is one, the trusted side
 //! knows from the platform and never from a message.
+//!
+//! On a board with a hardware decoder media goes by [`super::Decrypt`] into protected buffers instead,
+//! which the host knows by name and cannot look into; they are wiped ([`WipeBuffer`]) before they go
+//! back to their pool.
 
 use super::{MAX_SAMPLE_RECORDS, MAX_SUBSAMPLE_RECORDS};
 use crate::field::{Blob, body};
@@ -103,6 +107,14 @@ body! {
         /// Largest picture in pixels that may be shown now; absent: any.
         2 => largest_picture: Option<u32>,
     }
+}
+
+body! {
+    /// Overwrites the whole media output, a protected buffer or a part of one, with zeros.
+    ///
+    /// Needs no session: what is wiped may have been written by one that has gone. The pool that
+    /// protected buffers come from gives them out again with what is in them.
+    WipeBuffer {}
 }
 
 body! {

@@ -143,6 +143,7 @@ golden! {
     "UnitDecryptedAnySize" => UnitDecrypted:
         UnitDecrypted { bytes: 4096, sequence: 5, largest_picture: None };
     "CloseChannel" => CloseChannel: CloseChannel { channel: 9, rejected: 1, decoded: 0 };
+    "WipeBuffer" => WipeBuffer: WipeBuffer {};
 }
 
 /// Names of request and answer of each command, as the golden file spells them.
@@ -171,6 +172,7 @@ fn every_command_has_a_golden_request_and_answer() {
             Command::RedeemTicket => ("RedeemTicket", "ChannelOpened"),
             Command::DecryptUnit => ("DecryptUnit", "UnitDecrypted"),
             Command::CloseChannel => ("CloseChannel", "Empty"),
+            Command::WipeBuffer => ("WipeBuffer", "Empty"),
         };
         assert!(!encoding(list, request).is_empty() && !encoding(list, answer).is_empty());
     }

@@ -15,7 +15,7 @@ fn numbers_are_pinned() {
          0x05 EraseIdentity\n0x10 OpenSession\n0x11 CloseSession\n0x12 BuildRequest\n\
          0x13 LoadAnswer\n0x14 Statuses\n0x15 RemoveLicense\n0x16 BuildTimeRequest\n\
          0x17 LoadTimeAnswer\n0x18 LoadRevocationList\n0x19 ReportOutputs\n0x20 Decrypt\n0x21 IssueTicket\n\
-         0x22 RedeemTicket\n0x23 DecryptUnit\n0x24 CloseChannel\n"
+         0x22 RedeemTicket\n0x23 DecryptUnit\n0x24 CloseChannel\n0x25 WipeBuffer\n"
     );
 }
 
@@ -24,7 +24,7 @@ fn codes_round_trip_and_unknown_ones_are_refused() {
     for command in Command::ALL {
         assert_eq!(Command::from_code(command.code()), Some(*command));
     }
-    for unknown in [0, 0x06, 0x0f, 0x1a, 0x1f, 0x25, 0x40, 0x0101, u32::MAX] {
+    for unknown in [0, 0x06, 0x0f, 0x1a, 0x1f, 0x26, 0x40, 0x0101, u32::MAX] {
         assert_eq!(Command::from_code(unknown), None, "{unknown:#x}");
     }
 }

@@ -121,3 +121,45 @@ fn a_slot_that_is_not_mapped_whole_is_refused_before_a_byte_is_copied() {
         assert_eq!(shared.count(), 0);
     }
 }
+
+/// The TEE's word decides, and where it says nothing for certain, the stricter holds: input counts as
+/// protected and output as not.
+#[test]
+fn memory_is_protected_as_the_tee_says() {
+    let mut bytes = [[0_u8; 8]; 4];
+    let places = bytes.each_mut().map(|slot| slot.as_mut_ptr());
+    let protected = |denied: u32, byte: usize| {
+        let shared = SharedMemory::recording();
+        let mut params = places.map(|start| memref(start, 8));
+        // SAFETY: all four unions are memory references to live memory.
+        let slots = unsafe { CommandSlots::from_raw(COMMAND_TYPES, &mut params) }.unwrap();
+        for place in places {
+            shared.deny(place.wrapping_add(byte), denied);
+        }
+        [
+            slots.request.is_protected(),
+            slots.response.is_protected(),
+            slots.media_in.is_protected(),
+            slots.media_out.is_protected(),
+        ]
+    };
+    for byte in 0..8 {
+        // Neither the one nor the other is denied: the mock knows no such memory, and vouches for both.
+        assert_eq!(protected(0, byte), [false, true, false, true]);
+        assert_eq!(protected(MEMORY_ACCESS_NONSECURE, byte), [true; 4]);
+        assert_eq!(protected(MEMORY_ACCESS_SECURE, byte), [false; 4]);
+        // What cannot be written is no output for anything.
+        let written = protected(raw::TEE_MEMORY_ACCESS_WRITE, byte);
+        assert_eq!(written, [false; 4]);
+        let neither = protected(MEMORY_ACCESS_SECURE | MEMORY_ACCESS_NONSECURE, byte);
+        assert_eq!(neither, [true, false, true, false]);
+    }
+    let _shared = SharedMemory::recording();
+    for empty in [memref(core::ptr::null_mut(), 8), memref(places[0], 0)] {
+        let mut params = [(); 4].map(|()| empty);
+        // SAFETY: as above.
+        let slots = unsafe { CommandSlots::from_raw(COMMAND_TYPES, &mut params) }.unwrap();
+        assert!(!slots.request.is_protected() && !slots.media_in.is_protected());
+        assert!(!slots.response.is_protected() && !slots.media_out.is_protected());
+    }
+}

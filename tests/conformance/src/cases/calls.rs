@@ -92,7 +92,7 @@ fn says_what_it_is(ground: &Ground<'_>) -> Verdict {
 fn unknown_commands(ground: &Ground<'_>) -> Verdict {
     let device = ground.subject.device().map_err(Fault)?;
     let mut at = Connection::open(&*device.tee())?;
-    for command in [0, 6, 0x0f, 0x1f, 0x25, 0x100, 0x0101_0020, u32::MAX] {
+    for command in [0, 6, 0x0f, 0x1f, 0x26, 0x100, 0x0101_0020, u32::MAX] {
         for body in [&[0xa0][..], &[]] {
             let status = at.raw(command, body, Media::None)?;
             same(

@@ -116,7 +116,7 @@ fn nothing_clear_for_the_host(ground: &Ground<'_>) -> Verdict {
     scene.acquire(granting(1, 7))?;
     let batch = Batch::simple(48);
     let clear = batch.refusal(&mut scene.at, scene.session, |_| ())?;
-    refused(clear, Status::WrongSessionKind, "decryption for the host")?;
+    refused(clear, Status::UnprotectedOutput, "decryption for the host")?;
     let (anchor, info) = (scene.service.anchor().0, scene.service.info());
     let clear = scene.at.open_session(anchor, &info)?;
     let ticket = scene.at.ticket(clear, cenc_use().track.code());

@@ -262,7 +262,7 @@ const CONTROLS: &[(&str, Sabotage, &str)] = &[
     ("KB-HIGH-01", Boast, "the level attested"),
     (
         "KB-HIGH-02",
-        Accept(Status::WrongSessionKind),
+        Accept(Status::UnprotectedOutput),
         "decryption for the host",
     ),
     ("KB-HIGH-02", WriteOnRefusal, "wrote to its output"),

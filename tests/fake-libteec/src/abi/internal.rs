@@ -8,7 +8,7 @@ use keybearer_core::Caller;
 use keybearer_ta_entry::params::CommandSlots;
 use optee_utee::{FromRawParameters, raw};
 
-use super::{KEY_TA, text_of};
+use super::{KEY_TA, shared, text_of};
 use crate::decoder::Place;
 
 /// The only way in which the applications' glue reaches memory that it shares with a caller.
@@ -18,10 +18,22 @@ pub(super) extern "C" fn TEE_MemMove(to: *mut c_void, from: *const c_void, len: 
     unsafe { ptr::copy(from.cast::<u8>(), to.cast::<u8>(), len) };
 }
 
-/// Every slot that a caller may hand over is memory of this process, whole.
+/// OP-TEE's rights beside the standard's: memory that the normal world can reach, and that it cannot.
+const NONSECURE: u32 = 0x1000_0000;
+const SECURE: u32 = 0x2000_0000;
+
+/// Every slot that a caller may hand over is memory of this process, whole. Protected are the board's
+/// buffers, and what an application that runs here has of its own.
 #[unsafe(no_mangle)]
-extern "C" fn TEE_CheckMemoryAccessRights(_access: u32, buffer: *mut c_void, _size: usize) -> u32 {
-    if buffer.is_null() {
+pub(super) extern "C" fn TEE_CheckMemoryAccessRights(
+    access: u32,
+    buffer: *mut c_void,
+    _size: usize,
+) -> u32 {
+    let secure = shared(buffer.cast()).unwrap_or_else(|| Place::of_this_thread().is_some());
+    let denied =
+        buffer.is_null() || access & SECURE != 0 && !secure || access & NONSECURE != 0 && secure;
+    if denied {
         raw::TEE_ERROR_ACCESS_DENIED
     } else {
         raw::TEE_SUCCESS

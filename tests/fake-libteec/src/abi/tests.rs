@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on must stop
 
+mod protected;
+
 use super::internal::TEE_MemMove;
 use super::*;
 use crate::Answer;

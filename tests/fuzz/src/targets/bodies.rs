@@ -44,7 +44,7 @@ fn message_again<T>(
 }
 
 /// Every structure with one encoding, by the input's first byte.
-const STRUCTURES: [(&str, Again); 44] = [
+const STRUCTURES: [(&str, Again); 45] = [
     ("describe", |b| body_again::<body::Describe>(b)),
     ("device-key", |b| body_again::<body::DeviceKey>(b)),
     ("begin-provisioning", |b| {
@@ -121,6 +121,7 @@ const STRUCTURES: [(&str, Again); 44] = [
     ("configured", |b| body_again::<decoder::Configured>(b)),
     ("decode", |b| body_again::<decoder::Decode<'_>>(b)),
     ("presented", |b| body_again::<decoder::Presented>(b)),
+    ("wipe-buffer", |b| body_again::<body::WipeBuffer>(b)),
 ];
 
 /// **Claim**: a structure is read from its only encoding, for it is written in the same bytes again;

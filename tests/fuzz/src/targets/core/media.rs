@@ -16,6 +16,46 @@ pub(crate) struct Slots {
     before: Vec<u8>,
     after: Vec<u8>,
     form: Form,
+    /// Whose memory it is.
+    pub(crate) place: Place,
+}
+
+/// Which of a call's memory the normal world cannot read.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Place {
+    pub(crate) input: bool,
+    pub(crate) output: bool,
+    pub(crate) response: bool,
+}
+
+/// Memory with what the platform says of it.
+struct Placed<'a> {
+    memory: Box<dyn Media + 'a>,
+    place: Place,
+}
+
+impl Media for Placed<'_> {
+    fn input_len(&self) -> usize {
+        self.memory.input_len()
+    }
+    fn output_len(&self) -> usize {
+        self.memory.output_len()
+    }
+    fn read(&mut self, offset: usize, into: &mut [u8]) -> Result<(), MediaError> {
+        self.memory.read(offset, into)
+    }
+    fn write(&mut self, offset: usize, from: &[u8]) -> Result<(), MediaError> {
+        self.memory.write(offset, from)
+    }
+    fn input_is_protected(&self) -> bool {
+        self.place.input
+    }
+    fn output_is_protected(&self) -> bool {
+        self.place.output
+    }
+    fn response_is_protected(&self) -> bool {
+        self.place.response
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,23 +105,35 @@ impl Slots {
             before: Vec::new(),
             after: Vec::new(),
             form: Form::None,
+            place: Place::default(),
         }
     }
 
     /// What the core gets to see.
     pub(crate) fn access(&mut self) -> Option<Box<dyn Media + '_>> {
-        match self.form {
-            Form::None => None,
-            Form::InPlace => Some(Box::new(InPlace(&mut self.after))),
-            Form::Apart => Some(Box::new(Buffers {
+        let memory: Box<dyn Media + '_> = match self.form {
+            Form::None => return None,
+            Form::InPlace => Box::new(InPlace(&mut self.after)),
+            Form::Apart => Box::new(Buffers {
                 input: &self.media,
                 output: &mut self.after,
-            })),
-            Form::Failing(left) => Some(Box::new(Failing {
+            }),
+            Form::Failing(left) => Box::new(Failing {
                 memory: InPlace(&mut self.after),
                 left,
-            })),
-        }
+            }),
+        };
+        let place = self.place;
+        Some(Box::new(Placed { memory, place }))
+    }
+
+    /// A decoder's call: what is its own is protected, but for the output of a few.
+    pub(crate) fn of_a_decoder(&mut self) {
+        self.place = Place {
+            input: !self.place.input,
+            output: !self.place.input,
+            response: true,
+        };
     }
 
     /// Room for output before and after the call.
@@ -97,7 +149,14 @@ const SIZES: [u32; 12] = [
 /// A decrypt request with its media: right in most of its parts.
 pub(crate) fn batch(u: &mut Unstructured<'_>, session: u64) -> (Vec<u8>, Slots) {
     let mut byte = || u.arbitrary::<u8>().unwrap_or(0);
-    let (id, wrong, form, samples) = (byte() % KEYS, byte(), byte(), byte() % 4 + 1);
+    let (id, wrong, form, samples) = (byte() % KEYS, byte(), byte(), byte());
+    // Mostly the host's, now and then a buffer that it cannot read.
+    let place = Place {
+        input: samples & 0xe0 == 0xe0,
+        output: samples & 0x04 != 0,
+        response: samples & 0x18 == 0x18,
+    };
+    let samples = samples % 4 + 1;
     let usage = key_use(id);
     let (iv_size, constant): (u8, Option<&[u8]>) = match usage.iv {
         IvKind::PerSample8 => (8, None),
@@ -177,6 +236,7 @@ pub(crate) fn batch(u: &mut Unstructured<'_>, session: u64) -> (Vec<u8>, Slots) 
         before: room.clone(),
         after: room,
         form,
+        place,
     };
     (request, slots)
 }

@@ -14,6 +14,7 @@ use keybearer_wire::limits::{
 use keybearer_wire::{Body, Command, Status, body, decode_response};
 
 use super::grants::{Grant, key_use, secret};
+use super::media::Place;
 use crate::reference::Protected;
 use crate::verdict::{Verdict, claim};
 
@@ -32,6 +33,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) media: &'a [u8],
     /// Room for output before and after the call, where there was any.
     pub(crate) room: Option<(&'a [u8], &'a [u8])>,
+    /// Whose memory it was.
+    pub(crate) place: Place,
     /// True time in milliseconds.
     pub(crate) now: u64,
 }
@@ -120,8 +123,9 @@ impl Oracle {
         if status != Status::Ok {
             let untouched = call.room.is_none_or(|(before, after)| before == after);
             // The media itself failed half way: what was written until then is right.
-            let decrypts = [Command::Decrypt.code(), Command::DecryptUnit.code()];
-            let half = status == Status::Platform && decrypts.contains(&call.command);
+            let writes = [Command::Decrypt, Command::DecryptUnit, Command::WipeBuffer];
+            let half = status == Status::Platform
+                && writes.iter().any(|command| command.code() == call.command);
             claim!(untouched || half, "a refusal ({status}) touched the output");
         }
         let Some(command) = Command::from_code(call.command) else {
@@ -139,6 +143,13 @@ impl Oracle {
             (decoders != self.decoders.contains(&call.client)) == (status == Status::NotPermitted),
             "{command:?} by the wrong kind of caller: {status}"
         );
+        if let Some((before, after)) = call.room {
+            let out = call.place.response && (after.is_empty() || call.place.output);
+            claim!(
+                !call.place.input || out || status != Status::Ok && before == after,
+                "{command:?} took from protected memory and gave to other: {status}"
+            );
+        }
         if let Some(session) = session(command, call.request) {
             self.ownership(call, session, status)?;
         }
@@ -152,6 +163,14 @@ impl Oracle {
                 let unit = decode::<body::DecryptUnit<'_>>(call.request)?;
                 let request = self.of_unit(call.client, &unit)?;
                 self.decryption(call, status, &request)
+            }
+            Command::WipeBuffer if status == Status::Ok => {
+                let zeros = |(_, after): (&[u8], &[u8])| after.iter().all(|byte| *byte == 0);
+                claim!(
+                    call.place.output && call.room.is_some_and(zeros),
+                    "wiped what is no protected buffer, or not all of it"
+                );
+                Ok(())
             }
             _ if status == Status::Ok => self.effects(call, command),
             Command::EraseIdentity => {
@@ -273,9 +292,14 @@ impl Oracle {
         }
         let held = self.open.get(&request.session);
         let held = held.ok_or("decrypted in a session that is closed")?;
+        let to_host = call.command == Command::Decrypt.code();
         claim!(
-            held.protected == (call.command == Command::DecryptUnit.code()),
-            "a protected session decrypted for a host, or a clear one for a decoder"
+            held.protected || to_host,
+            "a clear session decrypted for a decoder"
+        );
+        claim!(
+            !held.protected || call.place.output,
+            "a protected session decrypted to memory that can be read"
         );
         let id = request.key_id[0];
         let grants = |grant: &&Grant| {
@@ -311,10 +335,17 @@ impl Oracle {
             after[..written] == clear[..written],
             "decrypted to other bytes than the reference"
         );
+        // Of a protected buffer the rest is wiped, as far as the media lasted.
+        let wiped = held.protected && to_host;
+        let beyond = before[written..].iter().zip(&after[written..]);
         claim!(
-            after[written..] == before[written..],
+            beyond
+                .clone()
+                .all(|(before, after)| before == after || wiped && *after == 0),
             "wrote beyond the samples"
         );
+        let all = status != Status::Ok || !wiped || after[written..].iter().all(|byte| *byte == 0);
+        claim!(all, "left something of a protected buffer as it was");
         self.decrypted += usize::from(status == Status::Ok);
         Ok(())
     }

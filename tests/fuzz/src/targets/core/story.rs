@@ -266,6 +266,7 @@ impl<'m> Story<'m> {
             response: &response,
             media: &slots.media,
             room: slots.room(),
+            place: slots.place,
             now: self.milliseconds() - self.lost,
         };
         self.oracle.judge(&exchange, &self.identities)?;

@@ -68,7 +68,7 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// Units over a channel, by its decoder or, now and then, by a host.
+    /// Units over a channel, by its decoder or, now and then, by a host; or a host wipes a buffer.
     fn unit(&mut self, u: &mut Unstructured<'_>) -> Verdict {
         let ((decoder, channel), told) = (self.channel(u), byte(u));
         let client = if told >= 0xf0 {
@@ -77,6 +77,14 @@ impl Story<'_> {
             decoder
         };
         let (batch, mut slots) = media::batch(u, 0);
+        if (0xe0..0xf0).contains(&told) {
+            let client = self.client(u);
+            let request = body::WipeBuffer {}.encode(MAX_REQUEST);
+            let request = request.expect("a story's requests fit");
+            let wipe = Command::WipeBuffer.code();
+            return self.send(client, wipe, &request, &mut slots).map(drop);
+        }
+        slots.of_a_decoder();
         let batch = body::Decrypt::decode(&batch, MAX_REQUEST).expect("it was encoded");
         let request = body::DecryptUnit {
             channel,

@@ -1,0 +1,115 @@
+//! Units that a board's hardware decoder decodes: decrypted into protected buffers, which are wiped
+//! before anybody else gets them.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use keybearer_wire::{Exchange, body};
+
+use super::ProtectedSession;
+use crate::call::call_into;
+use crate::{BufferRange, CallError, ProtectedBuffer, TeeError, TeeSession};
+
+/// Bytes that are wiped in one call, so that none is long.
+const WIPED_AT_ONCE: usize = 1 << 20;
+
+/// A buffer that the session has registered.
+pub(super) struct Held {
+    buffer: ProtectedBuffer,
+    /// To name it on another connection, where this one's trusted side has died.
+    fd: OwnedFd,
+}
+
+/// Where media goes in a protected session that no decoder of the trusted side decodes.
+impl ProtectedSession {
+    /// Makes a protected buffer known to the trusted side, once for all units that go there. The
+    /// session keeps it, and a descriptor of it, until it is released.
+    ///
+    /// # Errors
+    /// [`TeeError::NoProtectedBuffer`] where there are none, and for a descriptor of another kind: no
+    /// other memory takes the place of one. [`TeeError::Dead`], [`TeeError::Io`].
+    pub fn register_buffer(&mut self, fd: BorrowedFd<'_>) -> Result<ProtectedBuffer, TeeError> {
+        let own = fd.try_clone_to_owned().map_err(|error| TeeError::Io {
+            what: "duplicating the descriptor of a protected buffer",
+            code: error.raw_os_error().unwrap_or(0).unsigned_abs(),
+        })?;
+        let buffer = self.keys.register_buffer(fd)?;
+        self.buffers.push(Held { buffer, fd: own });
+        Ok(buffer)
+    }
+
+    /// Decrypts protected samples into a range of a buffer; what the samples leave of it is
+    /// overwritten with zeros. What comes back says how much is clear there, and nothing of what.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] with the trusted side's status: `UnprotectedOutput` for a buffer that
+    /// the normal world can read after all, `PictureTooLarge` where the picture would have to be
+    /// scaled, and those of `Decrypt`. [`TeeError::NoProtectedBuffer`] for a buffer of another session,
+    /// [`TeeError::TooLarge`] for a range that does not lie in it. Nothing is written then.
+    pub fn deliver(
+        &mut self,
+        request: &body::Decrypt<'_>,
+        units: &[u8],
+        to: BufferRange,
+    ) -> Result<body::Decrypted, CallError> {
+        let Self { keys, response, .. } = self;
+        let command = body::Decrypt::COMMAND.code();
+        call_into(&mut **keys, response, command, request, (units, to))
+    }
+
+    /// Has a buffer wiped and lets go of it. Where the trusted side has died, the next instance of it
+    /// wipes what the last one wrote.
+    ///
+    /// # Errors
+    /// [`TeeError::NoProtectedBuffer`] for one that is not registered. When it cannot be wiped, it
+    /// stays registered, and is not to go back to where it came from.
+    pub fn release_buffer(&mut self, buffer: ProtectedBuffer) -> Result<(), CallError> {
+        let known = |held: &Held| held.buffer == buffer;
+        let at = self.buffers.iter().position(known).ok_or_else(|| {
+            TeeError::NoProtectedBuffer("this session has not registered it".into())
+        })?;
+        self.wipe(at)?;
+        self.keys.release_buffer(buffer);
+        self.buffers.remove(at);
+        Ok(())
+    }
+
+    fn wipe(&mut self, at: usize) -> Result<(), CallError> {
+        let Held { buffer, fd } = &self.buffers[at];
+        match wipe(&mut *self.keys, &mut self.response, *buffer) {
+            Err(CallError::Transport(TeeError::Dead)) => {
+                let mut another = self.tee.connect()?;
+                let again = another.register_buffer(fd.as_fd())?;
+                wipe(&mut *another, &mut self.response, again)
+            }
+            done => done,
+        }
+    }
+}
+
+/// Overwrites the whole of a buffer with zeros.
+fn wipe(
+    keys: &mut dyn TeeSession,
+    response: &mut Vec<u8>,
+    buffer: ProtectedBuffer,
+) -> Result<(), CallError> {
+    let request = body::WipeBuffer {};
+    let command = body::WipeBuffer::COMMAND.code();
+    for offset in (0..buffer.size()).step_by(WIPED_AT_ONCE) {
+        let len = WIPED_AT_ONCE.min(buffer.size() - offset);
+        let to = buffer.range(offset, len);
+        let body::Empty {} = call_into(keys, response, command, &request, (&[], to))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
+
+impl Drop for ProtectedSession {
+    fn drop(&mut self) {
+        for at in 0..self.buffers.len() {
+            // Whoever wants to know releases them one by one.
+            let _ = self.wipe(at);
+        }
+    }
+}

@@ -1,0 +1,285 @@
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failed expectation is how a test reports"
+)]
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::*;
+use crate::{BackendInfo, Media, Tee};
+use keybearer_wire::field::Blob;
+use keybearer_wire::{Command, Status, encode_answer, encode_status};
+
+/// A trusted side with protected memory, of which one buffer after the other is registered.
+#[derive(Default)]
+struct State {
+    /// What was asked of which connection, oldest first.
+    log: Vec<String>,
+    connections: u64,
+    registered: u64,
+    /// Of the buffers, in bytes.
+    size: usize,
+    /// Connections with a number below this one lead to an instance that has died.
+    living: u64,
+    refuses: Option<Status>,
+    none: bool,
+}
+
+#[derive(Clone)]
+struct Fake(Arc<Mutex<State>>);
+
+impl Fake {
+    fn with(size: usize) -> (Self, ProtectedSession) {
+        let state = State {
+            size,
+            ..State::default()
+        };
+        let fake = Self(Arc::new(Mutex::new(state)));
+        let session = ProtectedSession::open(Arc::new(fake.clone())).unwrap();
+        (fake, session)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// What was asked since the last look.
+    fn log(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().log)
+    }
+
+    /// The instance that everybody is connected to dies.
+    fn die(&self) {
+        let mut state = self.state();
+        state.living = state.connections + 1;
+    }
+}
+
+impl Tee for Fake {
+    fn info(&self) -> BackendInfo {
+        BackendInfo {
+            name: "fake",
+            detail: String::new(),
+        }
+    }
+
+    fn connect(&self) -> Result<Box<dyn TeeSession>, TeeError> {
+        let mut state = self.state();
+        state.connections += 1;
+        let number = state.connections;
+        Ok(Box::new(Connection(self.clone(), number)))
+    }
+}
+
+struct Connection(Fake, u64);
+
+impl Connection {
+    fn state(&self) -> Result<MutexGuard<'_, State>, TeeError> {
+        let state = self.0.state();
+        if self.1 < state.living {
+            Err(TeeError::Dead)
+        } else {
+            Ok(state)
+        }
+    }
+}
+
+impl TeeSession for Connection {
+    fn call<'a>(
+        &mut self,
+        command: u32,
+        _request: &[u8],
+        _response: &mut Vec<u8>,
+        _media: Media<'a>,
+    ) -> Result<(), TeeError> {
+        panic!("{command:#x} does not go to a buffer")
+    }
+
+    fn register_buffer<'a>(&mut self, _fd: BorrowedFd<'a>) -> Result<ProtectedBuffer, TeeError> {
+        let mut state = self.state()?;
+        if state.none {
+            return Err(TeeError::NoProtectedBuffer("none here".into()));
+        }
+        state.registered += 1;
+        let (number, size) = (state.registered, state.size);
+        state.log.push(format!("{}: registers {number}", self.1));
+        Ok(ProtectedBuffer::new(number, size))
+    }
+
+    fn release_buffer(&mut self, buffer: ProtectedBuffer) {
+        let told = format!("{}: releases {}", self.1, buffer.number());
+        self.0.state().log.push(told);
+    }
+
+    fn call_into<'a>(
+        &mut self,
+        command: u32,
+        _request: &[u8],
+        response: &mut Vec<u8>,
+        input: &'a [u8],
+        output: BufferRange,
+    ) -> Result<(), TeeError> {
+        let mut state = self.state()?;
+        let command = Command::from_code(command).unwrap();
+        let BufferRange {
+            buffer,
+            offset,
+            capacity,
+        } = output;
+        state.log.push(format!(
+            "{}: {} {input:?} to {} at {offset}, {capacity}",
+            self.1,
+            command.name(),
+            buffer.number()
+        ));
+        let decrypted = body::Decrypted {
+            bytes: 3,
+            sequence: 1,
+        };
+        *response = match (state.refuses, command) {
+            (Some(status), _) => encode_status(status).unwrap(),
+            (None, Command::Decrypt) => encode_answer(&decrypted).unwrap(),
+            (None, _) => encode_answer(&body::Empty {}).unwrap(),
+        };
+        Ok(())
+    }
+}
+
+fn file() -> OwnedFd {
+    std::fs::File::open("/dev/null").unwrap().into()
+}
+
+fn decrypt() -> body::Decrypt<'static> {
+    body::Decrypt {
+        session: 7,
+        key_id: [1; 16],
+        license: None,
+        track_type: 2,
+        scheme: 1,
+        iv_size: 8,
+        constant_iv: None,
+        crypt_blocks: 0,
+        skip_blocks: 0,
+        duration_ms: 40,
+        width: None,
+        height: None,
+        samples: Blob(&[]),
+        subsamples: Blob(&[]),
+    }
+}
+
+#[test]
+fn units_go_to_the_range_that_is_named_and_a_released_buffer_is_wiped_whole() {
+    let (fake, mut session) = Fake::with((1 << 20) + 5);
+    let buffer = session.register_buffer(file().as_fd()).unwrap();
+    let done = session.deliver(&decrypt(), &[9, 8, 7], buffer.range(64, 128));
+    assert_eq!(done.unwrap().bytes, 3);
+    assert_eq!(
+        fake.log(),
+        ["1: registers 1", "1: Decrypt [9, 8, 7] to 1 at 64, 128"]
+    );
+    session.release_buffer(buffer).unwrap();
+    let wiped = [
+        "1: WipeBuffer [] to 1 at 0, 1048576",
+        "1: WipeBuffer [] to 1 at 1048576, 5",
+        "1: releases 1",
+    ];
+    assert_eq!(fake.log(), wiped);
+    let again = session.release_buffer(buffer);
+    assert!(matches!(
+        again,
+        Err(CallError::Transport(TeeError::NoProtectedBuffer(_)))
+    ));
+    drop(session);
+    assert!(fake.log().is_empty());
+}
+
+#[test]
+fn a_session_that_ends_wipes_what_it_still_holds() {
+    let (fake, mut session) = Fake::with(16);
+    for _ in 0..2 {
+        session.register_buffer(file().as_fd()).unwrap();
+    }
+    fake.log();
+    drop(session);
+    let wiped = [
+        "1: WipeBuffer [] to 1 at 0, 16",
+        "1: WipeBuffer [] to 2 at 0, 16",
+    ];
+    assert_eq!(fake.log(), wiped);
+}
+
+/// The trusted side's death erases no buffer.
+#[test]
+fn what_a_dead_instance_wrote_the_next_one_wipes() {
+    let (fake, mut session) = Fake::with(16);
+    let released = session.register_buffer(file().as_fd()).unwrap();
+    session.register_buffer(file().as_fd()).unwrap();
+    fake.die();
+    fake.log();
+    let delivered = session.deliver(&decrypt(), &[], released.range(0, 16));
+    assert!(matches!(
+        delivered,
+        Err(CallError::Transport(TeeError::Dead))
+    ));
+    session.release_buffer(released).unwrap();
+    let wiped = [
+        "2: registers 3",
+        "2: WipeBuffer [] to 3 at 0, 16",
+        "1: releases 1",
+    ];
+    assert_eq!(fake.log(), wiped);
+    drop(session);
+    assert_eq!(
+        fake.log(),
+        ["3: registers 4", "3: WipeBuffer [] to 4 at 0, 16"]
+    );
+}
+
+#[test]
+fn a_buffer_that_cannot_be_wiped_stays_registered() {
+    let (fake, mut session) = Fake::with(16);
+    let buffer = session.register_buffer(file().as_fd()).unwrap();
+    fake.state().refuses = Some(Status::UnprotectedOutput);
+    for _ in 0..2 {
+        let refused = session.release_buffer(buffer);
+        assert!(matches!(
+            refused,
+            Err(CallError::Refused(Status::UnprotectedOutput))
+        ));
+    }
+    fake.state().refuses = None;
+    session.release_buffer(buffer).unwrap();
+    assert_eq!(fake.log().last().unwrap(), "1: releases 1");
+}
+
+/// Nothing takes the place of protected memory.
+#[test]
+fn where_there_is_none_it_is_said() {
+    let (fake, mut session) = Fake::with(16);
+    fake.state().none = true;
+    let refused = session.register_buffer(file().as_fd());
+    assert!(matches!(refused, Err(TeeError::NoProtectedBuffer(_))));
+    drop(session);
+    assert!(fake.log().is_empty());
+
+    // A backend that knows nothing of such memory.
+    struct Plain;
+    impl TeeSession for Plain {
+        fn call<'a>(
+            &mut self,
+            _: u32,
+            _: &[u8],
+            _: &mut Vec<u8>,
+            _: Media<'a>,
+        ) -> Result<(), TeeError> {
+            Ok(())
+        }
+    }
+    let refused = Plain.register_buffer(file().as_fd());
+    assert!(matches!(refused, Err(TeeError::NoProtectedBuffer(_))));
+    let range = ProtectedBuffer::new(1, 16).range(0, 16);
+    let refused = Plain.call_into(0x20, &[], &mut Vec::new(), &[], range);
+    assert!(matches!(refused, Err(TeeError::NoProtectedBuffer(_))));
+    Plain.release_buffer(range.buffer);
+}
