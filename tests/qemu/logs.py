@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""logs.py SAMPLES LOG...: no content key of the sample files stands in these logs, in whatever form:
-as it is, in hexadecimal digits, in base64. Status 1 when one does."""
+"""logs.py SAMPLES OUT: no content key of the sample files stands in what the guest or OP-TEE's own
+console printed, in whatever form: as it is, in hexadecimal digits, in base64. Nor does any of the
+pieces, keys or content, that a test has listed in OUT/secrets-*. Status 1 when one does."""
 
 import base64
 import json
@@ -19,17 +20,26 @@ def found(keys, log):
     return sum(any(form in log for form in forms(key)) for key in keys)
 
 
+def found_pieces(pieces, log):
+    """How many pieces stand in a log, as they are."""
+    return sum(piece in log for piece in pieces)
+
+
 def main():
     listed = json.loads((Path(sys.argv[1]) / "samples.json").read_text())["files"]
     keys = {bytes.fromhex(track["key"]) for sample in listed for track in sample["tracks"]}
     # A search that finds nothing anywhere proves nothing.
     for form in range(5):
         assert found(keys, b"".join(forms(key)[form] + b"\n" for key in keys)) == len(keys)
+    out = Path(sys.argv[2])
+    pieces = {bytes.fromhex(line) for file in out.glob("secrets-*") for line in file.read_text().split()}
+    assert found_pieces(pieces, b"".join(pieces)) == len(pieces)
     bad = 0
-    for name in sys.argv[2:]:
-        count = found(keys, Path(name).read_bytes())
-        bad += count
-        print(f"{Path(name).name}: {Path(name).stat().st_size} bytes, {count} of {len(keys)} keys")
+    for name in ["guest.log", "secure.log"]:
+        log = (out / name).read_bytes()
+        count, more = found(keys, log), found_pieces(pieces, log)
+        bad += count + more
+        print(f"{name}: {len(log)} bytes, {count} of {len(keys)} keys, {more} of {len(pieces)} pieces")
     return 1 if bad else 0
 
 

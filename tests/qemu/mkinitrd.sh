@@ -42,7 +42,8 @@ export PATH=/bin:/usr/bin:/usr/sbin HOME=/tmp
 mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs dev /dev; mount -t tmpfs tmp /tmp
 ifconfig lo 127.0.0.1 up
 for m in $(cat /mod/order); do insmod /mod/$m.ko || echo "insmod $m failed"; done
-tee-supplicant -d || echo "tee-supplicant failed"
+# As a service manager would: whatever ends it, calls that use storage wait until it is back.
+while :; do tee-supplicant; sleep 0.1; done &
 cut -d' ' -f1 /proc/uptime > /out/boot_seconds
 cd /in; sh ./run.sh; rc=$?
 echo $rc > /out/rc

@@ -9,7 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use keybearer_backend::{BackendChoice, BackendOptions, detect};
+use keybearer_client::ProvisionToken;
+use keybearer_rules::Level;
 use keybearer_tee::{CallError, Tee};
+use keybearer_wire::Status;
+use keybearer_wire::limits::MAX_SESSIONS;
 
 use crate::bare::Bare;
 use crate::post;
@@ -150,6 +154,44 @@ impl Setting {
         data
     }
 
+    /// A token that certifies this device again, as text.
+    ///
+    /// # Panics
+    /// When none is to be had.
+    #[must_use]
+    pub fn factory_token(&self) -> String {
+        match self.service.factory_token(&*self.tee, Level::High) {
+            Ok(ProvisionToken::Factory(token)) => String::from_utf8(token).expect("it is text"),
+            other => panic!("expected a token, found {other:?}"),
+        }
+    }
+
+    /// All sessions of the trusted application can be had at once, and no more.
+    ///
+    /// # Panics
+    /// When it is not so.
+    pub fn assert_all_sessions_free(&self) {
+        let info = self.info();
+        let open = || Bare::open(&*self.tee, self.service.anchor(), &info);
+        let held: Vec<Bare> = (0..MAX_SESSIONS)
+            .map(|number| open().unwrap_or_else(|error| panic!("session {number}: {error}")))
+            .collect();
+        self.assert_too_many_sessions();
+        drop(held);
+    }
+
+    /// One session more is refused, and for that reason.
+    ///
+    /// # Panics
+    /// When it is not so.
+    pub fn assert_too_many_sessions(&self) {
+        match self.open() {
+            Err(CallError::Refused(Status::TooManySessions)) => {}
+            Err(other) => panic!("one session more than there are: {other}"),
+            Ok(_) => panic!("there are more than {MAX_SESSIONS} sessions"),
+        }
+    }
+
     /// The trusted application serves somebody new, and decrypts as the software core does.
     ///
     /// # Panics
@@ -161,6 +203,16 @@ impl Setting {
         let done = self.licensed(opened).decrypt(self.sample(), &mut data);
         assert_eq!(done.unwrap_or_else(|error| panic!("{error}")), 40_000);
         assert!(data == self.in_software(&protected), "it decrypts wrongly");
+    }
+}
+
+/// How often a test does what it does: `usual` times, and `deep` times where `KEYBEARER_DEEP` is set.
+#[must_use]
+pub fn rounds(usual: usize, deep: usize) -> usize {
+    if env::var_os("KEYBEARER_DEEP").is_some() {
+        deep
+    } else {
+        usual
     }
 }
 

@@ -1,4 +1,4 @@
-//! Looks for content keys where none may be: in bytes, and in the memory of a process.
+//! Looks for secrets where none may be: in bytes, and in the memory of a process.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,45 +7,96 @@ use std::path::Path;
 
 use crate::samples::Sample;
 
-/// Keys to look for, in every form that one may be written in.
-pub struct Keys {
-    /// As they are, in hexadecimal digits of either case, and in base64 of either alphabet.
+/// Pieces to look for: content keys in every form that one may be written in, or content.
+pub struct Pieces {
+    /// In order, so that those with the same beginning stand together.
     forms: Vec<Vec<u8>>,
-    /// Which forms begin with a byte.
-    beginnings: [Vec<usize>; 256],
+    /// Which two bytes one of them begins with.
+    beginnings: Vec<bool>,
 }
 
-impl Keys {
-    /// These keys.
-    #[must_use]
-    pub fn new(keys: &[[u8; 16]]) -> Self {
-        let forms: Vec<Vec<u8>> = keys.iter().flat_map(forms).collect();
-        let mut beginnings = [const { Vec::new() }; 256];
-        for (at, form) in forms.iter().enumerate() {
-            beginnings[usize::from(form[0])].push(at);
+/// Bytes of a piece of content. Every run of twice as many bytes holds a whole one.
+const CONTENT: usize = 32;
+
+impl Pieces {
+    fn new(mut forms: Vec<Vec<u8>>) -> Self {
+        forms.sort();
+        let mut beginnings = vec![false; 1 << 16];
+        for form in &forms {
+            beginnings[usize::from(u16::from_be_bytes([form[0], form[1]]))] = true;
         }
         Self { forms, beginnings }
     }
 
+    /// These keys: as they are, in hexadecimal digits of either case, and in base64 of either alphabet.
+    #[must_use]
+    pub fn of_keys(keys: &[[u8; 16]]) -> Self {
+        Self::new(keys.iter().flat_map(forms).collect())
+    }
+
     /// The keys of a sample file.
     #[must_use]
-    pub fn of(sample: &Sample) -> Self {
+    pub fn of_sample(sample: &Sample) -> Self {
         let keys: Vec<_> = sample.tracks.iter().map(|track| track.key).collect();
-        Self::new(&keys)
+        Self::of_keys(&keys)
     }
 
-    /// How often a key stands in `bytes`.
+    /// What `protected` hides of `clear`, cut such that whoever has 64 bytes of it in a row has a piece;
+    /// but for what looks like anything, such as zeros.
+    ///
+    /// # Panics
+    /// When both are not of the same length.
+    #[must_use]
+    pub fn of_content(clear: &[u8], protected: &[u8]) -> Self {
+        assert_eq!(clear.len(), protected.len());
+        let hidden = |(clear, protected): (&[u8], &[u8])| {
+            let differ = clear.iter().zip(protected).filter(|(a, b)| a != b);
+            let mut values = clear.to_vec();
+            values.sort_unstable();
+            values.dedup();
+            (differ.count() > CONTENT / 2 && values.len() > CONTENT / 2).then(|| clear.to_vec())
+        };
+        let pairs = clear
+            .chunks_exact(CONTENT)
+            .zip(protected.chunks_exact(CONTENT));
+        Self::new(pairs.filter_map(hidden).collect())
+    }
+
+    /// All of them, in hexadecimal digits: a line each.
+    #[must_use]
+    pub fn listed(&self) -> String {
+        let lines = self.forms.iter().map(|form| hex::encode(form) + "\n");
+        lines.collect()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.forms.len()
+    }
+
+    /// True when there is nothing to look for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.forms.is_empty()
+    }
+
+    /// How often one of them stands in `bytes`.
     #[must_use]
     pub fn count(&self, bytes: &[u8]) -> usize {
-        let begins = |(at, byte): (usize, &u8)| {
-            let forms = self.beginnings[usize::from(*byte)].iter();
-            let found = forms.filter(|form| bytes[at..].starts_with(&self.forms[**form]));
-            found.count()
+        let begins = |(at, pair): (usize, &[u8])| {
+            if !self.beginnings[usize::from(u16::from_be_bytes([pair[0], pair[1]]))] {
+                return 0;
+            }
+            let first = self.forms.partition_point(|form| form[..2] < *pair);
+            let alike = self.forms[first..].iter();
+            let alike = alike.take_while(|form| form.starts_with(pair));
+            alike.filter(|form| bytes[at..].starts_with(form)).count()
         };
-        bytes.iter().enumerate().map(begins).sum()
+        bytes.windows(2).enumerate().map(begins).sum()
     }
 
-    /// True when a key stands in anything that a process can read or write, and nobody else.
+    /// True when one stands in anything that a process can read or write, and nobody else.
     ///
     /// # Errors
     /// When the process is gone, or may not be looked at.
@@ -60,8 +111,8 @@ impl Keys {
         let mut found = false;
         for line in maps.lines() {
             let (range, rest) = line.split_once(' ').expect("a line begins with its range");
-            // What the program is made of cannot hold a key that the service was given just now,
-            // and the kernel lets nobody read these two.
+            // What the program is made of cannot hold what the service was given just now, and the
+            // kernel lets nobody read these two.
             if !rest.starts_with("rw") || rest.contains("[vvar") || rest.contains("[vsyscall") {
                 continue;
             }
@@ -113,12 +164,12 @@ fn base64(bytes: &[u8], last: &[u8; 2]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::Keys;
+    use super::Pieces;
 
     #[test]
     fn every_form_of_a_key_is_found() {
         let key = *b"\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff";
-        let keys = Keys::new(&[[7; 16], key]);
+        let keys = Pieces::of_keys(&[[7; 16], key]);
         let around = |form: &[u8]| [b"...", form, b"..."].concat();
         assert_eq!(keys.count(&around(&key)), 1);
         for text in [
@@ -131,5 +182,22 @@ mod tests {
         }
         assert_eq!(keys.count(&around(&key[1..])), 0);
         assert_eq!(keys.count(&[&key[..], &key].concat()), 2);
+    }
+
+    #[test]
+    fn every_run_of_64_bytes_of_content_is_found() {
+        let clear: Vec<u8> = (0..=255).map(|byte: u8| byte.wrapping_mul(167)).collect();
+        let protected: Vec<u8> = clear.iter().map(|byte| byte ^ 0x55).collect();
+        let pieces = Pieces::of_content(&clear, &protected);
+        assert_eq!(pieces.len(), 8);
+        for at in 0..=clear.len() - 64 {
+            let run = [b"xyz", &clear[at..at + 64], b"xyz"].concat();
+            assert!(pieces.count(&run) > 0, "{at}");
+        }
+        assert_eq!(pieces.count(&protected), 0);
+        assert_eq!(pieces.count(&clear[1..32]), 0);
+        // What is not hidden, or could be anything's, is not looked for.
+        assert!(Pieces::of_content(&clear, &clear).is_empty());
+        assert!(Pieces::of_content(&[0; 64], &[1; 64]).is_empty());
     }
 }

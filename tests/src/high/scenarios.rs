@@ -60,6 +60,15 @@ impl Ground {
     /// When the service or the device refuses.
     #[must_use]
     pub fn new(tee: Arc<dyn Tee>, service: Service, level: Level) -> Self {
+        Self::with_keys(tee, service, level, &[CENC, CBCS, LIMITED])
+    }
+
+    /// As [`Self::new`], with other keys.
+    ///
+    /// # Panics
+    /// When the service or the device refuses.
+    #[must_use]
+    pub fn with_keys(tee: Arc<dyn Tee>, service: Service, level: Level, keys: &[Key]) -> Self {
         let specification = |key: &Key| {
             let secret = Secret::copied_from(&key.key);
             let mut wanted = KeySpec::new(KeyId(key.kid), secret, TrackType::Sd, key.scheme);
@@ -73,7 +82,7 @@ impl Ground {
             }
             wanted
         };
-        let keys = [CENC, CBCS, LIMITED].iter().map(specification).collect();
+        let keys = keys.iter().map(specification).collect();
         let content = ContentSpec::open("clips", keys);
         let registry = service.server().registry();
         registry

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use keybearer_client::ProvisionToken;
 use keybearer_tests::proxy::Proxy;
 use keybearer_tests::samples::{self, Sample};
-use keybearer_tests::scan::Keys;
+use keybearer_tests::scan::Pieces;
 use keybearer_tests::service::{Service, paths};
 
 /// How long the device is looked at, and how often at least it must have been.
@@ -54,7 +54,7 @@ fn watch(backend: &str) -> Seen {
     let samples = samples::standard();
     let sample = samples.iter().find(|sample| sample.scheme == "cenc");
     let sample = sample.expect("there is a sample in every scheme");
-    let keys = Keys::of(sample);
+    let keys = Pieces::of_sample(sample);
     let service = Service::start(&samples);
     let proxy = Proxy::start(service.server().local_addr()).unwrap();
     let folder = tempfile::tempdir().unwrap();

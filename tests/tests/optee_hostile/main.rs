@@ -6,6 +6,8 @@
     reason = "a failed expectation is how a test reports"
 )]
 
+mod killed;
 mod parameters;
 mod secrets;
+mod secrets_at_high;
 mod sessions;

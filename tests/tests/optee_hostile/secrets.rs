@@ -1,8 +1,10 @@
-//! Content keys never stand in the client's process, its core file, what it says or the kernel's log.
+//! What stands in the client's process, its core file, what it says and the kernel's log: never a
+//! content key, and at High no content either.
 //!
-//! As `tests/attacks` shows it for software mode, and with its scanner: at Medium nothing is found, and
-//! with the core in the client's own process, in this very machine, the scanner finds what is there.
-//! OP-TEE's own console is outside the machine, where `tests/qemu/run` looks through it.
+//! As `tests/attacks` shows it for software mode, and with its scanner: at Medium no key is found, and
+//! the clear samples, which that level gives to the host, are; at High neither. With the core in the
+//! client's own process, in this very machine, the scanner finds both. OP-TEE's own console is outside
+//! the machine, where `tests/qemu/run` looks through it for the same pieces.
 
 use std::env;
 use std::fs::{self, File};
@@ -14,7 +16,8 @@ use std::time::Duration;
 
 use keybearer_client::ProvisionToken;
 use keybearer_tests::guest::Setting;
-use keybearer_tests::scan::Keys;
+use keybearer_tests::payloads::media_data;
+use keybearer_tests::scan::Pieces;
 use keybearer_tests::service::paths;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -24,78 +27,88 @@ const INTERVAL: Duration = Duration::from_millis(10);
 
 #[test]
 fn at_medium_no_key_is_in_the_client_its_core_file_or_the_logs() {
-    let seen = watch("optee");
-    assert_eq!(seen.in_memory, 0, "keys in the client's memory");
-    assert_eq!(seen.in_core_file, 0, "keys in its core file");
-    assert_eq!(seen.in_logs, 0, "keys in its logs or the kernel's");
+    let [keys, content] = play("optee");
+    assert_eq!(keys, NOWHERE, "keys");
+    // The host gets what it asked for, and the scanner would have found a key.
+    assert!(content.in_memory > 0 && content.in_core_file > 0);
+    assert_eq!(content.in_logs, 0, "content in the logs");
 }
 
 #[test]
-fn in_process_the_same_scanner_finds_the_keys() {
-    let seen = watch("in-process");
-    assert!(seen.in_memory > 0, "no keys in {SCANS} scans");
-    assert!(seen.in_core_file > 0, "no keys in the core file");
-    assert_eq!(seen.in_logs, 0);
+fn in_process_the_same_scanner_finds_the_keys_and_the_content() {
+    for found in play("in-process") {
+        assert!(found.in_memory > 0, "nothing in {SCANS} scans");
+        assert!(found.in_core_file > 0, "nothing in the core file");
+        assert_eq!(found.in_logs, 0);
+    }
 }
 
-/// In how many looks a key was seen.
-struct Seen {
+/// In how many looks something was seen.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
     in_memory: usize,
     in_core_file: usize,
     in_logs: usize,
 }
 
-fn watch(backend: &str) -> Seen {
+pub(crate) const NOWHERE: Seen = Seen {
+    in_memory: 0,
+    in_core_file: 0,
+    in_logs: 0,
+};
+
+/// What is seen of the keys and of the clear samples while a device plays a file.
+fn play(backend: &str) -> [Seen; 2] {
     let setting = Setting::new();
-    let keys = Keys::of(setting.sample());
-    let mut device = Device::start(backend, &setting);
-    let mut in_memory = 0;
-    for _ in 0..SCANS {
-        in_memory += usize::from(device.shows(&keys));
-        thread::sleep(INTERVAL);
-    }
-    let (core, said) = device.crash(&keys);
-    let kernel = Command::new("dmesg").output().unwrap().stdout;
-    assert!(!kernel.is_empty(), "the kernel has a log");
-    let logs = [&said[0], &said[1], &kernel];
-    Seen {
-        in_memory,
-        in_core_file: keys.count(&core),
-        in_logs: logs.into_iter().map(|log| keys.count(log)).sum(),
-    }
+    let (protected, clear) = paths(setting.sample());
+    let media = |path: &Path| media_data(&fs::read(path).unwrap());
+    let content = Pieces::of_content(&media(&clear), &media(&protected));
+    assert!(content.len() > 100, "{} pieces of content", content.len());
+    let token = match (backend, setting.service.enrollment_token()) {
+        // Its trusted side is provisioned already.
+        ("optee", _) => String::new(),
+        (_, ProvisionToken::Enrollment(token)) => String::from_utf8(token).unwrap(),
+        _ => unreachable!("it is what was asked for"),
+    };
+    let folder = setting.folder.path();
+    let mut command = device(folder, &env::var("KEYBEARER_DEVICE").unwrap());
+    command
+        .arg(backend)
+        .arg(folder.join("state"))
+        .arg(setting.service.server().url())
+        .arg(setting.service.anchor().to_string())
+        .arg(token)
+        .arg(protected)
+        .arg(folder.join("clear.mp4"));
+    let device = Device::start(command, folder, "playing");
+    let log = fs::read_to_string(folder.join("log")).unwrap();
+    assert!(log.contains(backend), "another backend: {log}");
+    device.watch([&Pieces::of_sample(setting.sample()), &content])
+}
+
+/// A program that leaves a core file in `folder` when it crashes.
+pub(crate) fn device(folder: &Path, program: &str) -> Command {
+    // The kernel writes it into the folder that the program runs in.
+    fs::write("/proc/sys/kernel/core_pattern", "core").unwrap();
+    fs::write("/proc/sys/kernel/core_uses_pid", "0").unwrap();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -c unlimited; exec \"$0\" \"$@\"", program])
+        .current_dir(folder);
+    command
 }
 
 /// The process that plays, again and again.
-struct Device {
+pub(crate) struct Device {
     process: Child,
     said: BufReader<ChildStdout>,
     folder: PathBuf,
 }
 
 impl Device {
-    fn start(backend: &str, setting: &Setting) -> Self {
-        let folder = setting.folder.path().to_path_buf();
-        // The kernel writes the core file into the folder that the program runs in.
-        fs::write("/proc/sys/kernel/core_pattern", "core").unwrap();
-        fs::write("/proc/sys/kernel/core_uses_pid", "0").unwrap();
-        let token = match (backend, setting.service.enrollment_token()) {
-            // Its trusted side is provisioned already.
-            ("optee", _) => String::new(),
-            (_, ProvisionToken::Enrollment(token)) => String::from_utf8(token).unwrap(),
-            _ => unreachable!("it is what was asked for"),
-        };
-        let device = env::var_os("KEYBEARER_DEVICE").unwrap();
-        let mut process = Command::new("sh")
-            .args(["-c", "ulimit -c unlimited; exec \"$0\" \"$@\""])
-            .arg(device)
-            .arg(backend)
-            .arg(folder.join("state"))
-            .arg(setting.service.server().url())
-            .arg(setting.service.anchor().to_string())
-            .arg(token)
-            .arg(paths(setting.sample()).0)
-            .arg(folder.join("clear.mp4"))
-            .current_dir(&folder)
+    /// Starts it, and comes back when it says that it plays.
+    pub(crate) fn start(mut command: Command, folder: &Path, playing: &str) -> Self {
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(folder.join("log")).unwrap())
@@ -103,15 +116,37 @@ impl Device {
             .unwrap();
         let mut said = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
-        said.read_line(&mut line).unwrap();
-        let log = fs::read_to_string(folder.join("log")).unwrap();
-        assert_eq!(line, "playing\n", "{log}");
-        assert!(log.contains(backend), "another backend: {log}");
+        while !line.contains(playing) {
+            line.clear();
+            let read = said.read_line(&mut line).unwrap();
+            let log = fs::read_to_string(folder.join("log")).unwrap();
+            assert!(read > 0, "it never played: {log}");
+        }
         Self {
             process,
             said,
-            folder,
+            folder: folder.to_path_buf(),
         }
+    }
+
+    /// Looks for both kinds of pieces while it plays, has it crash, and looks through what is left.
+    pub(crate) fn watch(mut self, wanted: [&Pieces; 2]) -> [Seen; 2] {
+        let mut seen = <[Seen; 2]>::default();
+        for _ in 0..SCANS {
+            for (pieces, seen) in wanted.iter().zip(&mut seen) {
+                seen.in_memory += usize::from(self.shows(pieces));
+            }
+            thread::sleep(INTERVAL);
+        }
+        let (core, said) = self.crash(wanted);
+        let kernel = Command::new("dmesg").output().unwrap().stdout;
+        assert!(!kernel.is_empty(), "the kernel has a log");
+        for (pieces, seen) in wanted.iter().zip(&mut seen) {
+            seen.in_core_file = pieces.count(&core);
+            let logs = [&said[0], &said[1], &kernel];
+            seen.in_logs = logs.into_iter().map(|log| pieces.count(log)).sum();
+        }
+        seen
     }
 
     fn signal(&self, signal: Signal) {
@@ -119,17 +154,18 @@ impl Device {
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
-    /// Whether it holds a key now.
-    fn shows(&self, keys: &Keys) -> bool {
-        keys.are_in_process(self.process.id()).unwrap()
+    /// Whether it holds a piece now.
+    fn shows(&self, pieces: &Pieces) -> bool {
+        pieces.are_in_process(self.process.id()).unwrap()
     }
 
-    /// Has it crash, while it holds a key if it ever does, and gives its core file and what it wrote.
-    fn crash(&mut self, keys: &Keys) -> (Vec<u8>, [Vec<u8>; 2]) {
+    /// Has it crash, while it holds pieces of all kinds if it ever does, and gives its core file and
+    /// what it wrote.
+    fn crash(&mut self, wanted: [&Pieces; 2]) -> (Vec<u8>, [Vec<u8>; 2]) {
         // A process that stands still cannot end its session between the look and the crash.
         for _ in 0..SCANS {
             self.signal(Signal::STOP);
-            if self.shows(keys) {
+            if wanted.iter().all(|pieces| self.shows(pieces)) {
                 break;
             }
             self.signal(Signal::CONT);
