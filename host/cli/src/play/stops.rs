@@ -282,11 +282,13 @@ impl SampleDecryptor for Stopping<'_> {
     }
 
     fn decrypt(&mut self, batch: &TrackBatch<'_>, data: &mut [u8]) -> Result<(), StopError> {
-        let at = self.time(batch);
-        let Some(simulator) = &self.simulator else {
+        if self.simulator.is_none() {
             return self.inner.decrypt(batch, data).map_err(StopError::Inner);
-        };
-        simulator.is_at(at);
+        }
+        let at = self.time(batch);
+        if let Some(simulator) = &self.simulator {
+            simulator.is_at(at);
+        }
         let (track, samples) = (batch.track.id, batch.batch.samples().len());
         match self.inner.decrypt(batch, data) {
             Ok(()) => {
