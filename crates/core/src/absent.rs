@@ -1,6 +1,11 @@
 //! Types for what a platform does not have.
 
-use crate::platform::{Clock, Counter, CounterKind, Moment, OutputSource, Outputs, PlatformError};
+use keybearer_crypto::Digest;
+use keybearer_license::Attestation;
+
+use crate::platform::{
+    Attester, Clock, Counter, CounterKind, Moment, OutputSource, Outputs, PlatformError,
+};
 
 /// The clock of a platform without one. It has no values: [`crate::Parts::clock`] can only be
 /// `None`.
@@ -26,6 +31,17 @@ impl Counter for NoCounter {
         match *self {}
     }
     fn increment(&mut self) -> Result<u64, PlatformError> {
+        match *self {}
+    }
+}
+
+/// The attester of a platform without one. It has no values: [`crate::Parts::attester`] can only be
+/// `None`.
+#[derive(Clone, Copy, Debug)]
+pub enum NoAttester {}
+
+impl Attester for NoAttester {
+    fn attest(&mut self, _: &Digest) -> Result<Attestation, PlatformError> {
         match *self {}
     }
 }

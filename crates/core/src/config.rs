@@ -1,7 +1,5 @@
 //! What a build or an embedder fixes about a core, once.
 
-use alloc::vec::Vec;
-
 use keybearer_crypto::Digest;
 use keybearer_license::{Isolation, OemId, Version};
 use keybearer_rules::Level;
@@ -49,10 +47,6 @@ pub struct Config {
     pub max_media: u32,
     /// Maker of the device.
     pub oem: Option<OemId>,
-    /// Measurement of the trusted application, where the platform has one.
-    pub measurement: Option<Digest>,
-    /// The platform's attestation, where it has one; at most 4096 bytes.
-    pub attestation: Option<Vec<u8>>,
 }
 
 impl Config {

@@ -1,12 +1,15 @@
 //! What the core says of itself in a request.
 
 use keybearer_crypto::{Digest, Label};
-use keybearer_license::{BootId, CounterStrength, DebugStatus, Evidence, Ueid};
+use keybearer_license::{
+    Attestation, BootId, CounterStrength, DebugStatus, Evidence, LicenseError, Ueid,
+};
 use keybearer_rules::Level;
 
 use crate::config::{Config, VERSION};
-use crate::memory::copied;
-use crate::platform::{Counter, CounterKind, Identity, Moment, Parts, Platform, PlatformError};
+use crate::platform::{
+    Attester, Counter, CounterKind, Identity, Moment, Parts, Platform, PlatformError,
+};
 
 /// The evidence for a request under `anchor`. `instance` stands for the boot identity on a
 /// platform without a clock, `level` is the one that really runs: a session's, or this side's own.
@@ -29,8 +32,6 @@ pub(crate) fn collect<P: Platform>(
         .expose()
         .split_first_chunk()
         .ok_or(PlatformError::Key)?;
-    let attestation = config.attestation.as_deref();
-    let attestation = attestation.map(|bytes| copied(bytes).map_err(|_| PlatformError::Memory));
     Ok(Evidence {
         level,
         isolation: config.isolation,
@@ -44,8 +45,23 @@ pub(crate) fn collect<P: Platform>(
         boot_id: BootId(*boot),
         counter: counter_strength(parts),
         time_anchored: anchored,
-        measurement: config.measurement,
-        attestation: attestation.transpose()?,
+    })
+}
+
+/// What the platform says of the code that runs, for a request whose nonce this is; `None` where it
+/// says nothing.
+///
+/// # Errors
+/// [`LicenseError::Memory`], [`LicenseError::Key`]: what should have been said is never left out.
+pub(crate) fn attest<A: Attester>(
+    attester: &mut Option<A>,
+    nonce: &Digest,
+) -> Result<Option<Attestation>, LicenseError> {
+    let attester = attester.as_mut();
+    let said = attester.map(|attester| attester.attest(nonce)).transpose();
+    said.map_err(|error| match error {
+        PlatformError::Memory => LicenseError::Memory,
+        _ => LicenseError::Key,
     })
 }
 

@@ -89,13 +89,13 @@ mod time;
 mod timing;
 
 pub use crate::core::{Caller, ClientId, Core};
-pub use absent::{NoClock, NoCounter, NoPanel};
+pub use absent::{NoAttester, NoClock, NoCounter, NoPanel};
 pub use config::{Anchors, Config, VERSION};
 pub use identity::StoredIdentity;
 pub use media::{Buffers, InPlace, Media, MediaError, NoMedia};
 pub use outputs::OutputList;
 pub use platform::{
-    Clock, Counter, CounterKind, Identity, Moment, OutputSource, Outputs, Parts, Platform,
-    PlatformError, Slot, SlotKind, Vault,
+    Attester, Clock, Counter, CounterKind, Identity, Moment, OutputSource, Outputs, Parts,
+    Platform, PlatformError, Slot, SlotKind, Vault,
 };
 pub use response::{Response, response_limit};

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 pub use keybearer_rules::Source as OutputSource;
 
 use keybearer_crypto::{Digest, Label, PrivateKeys, PublicKey, Rng, Secret, Signature};
+use keybearer_license::Attestation;
 
 use crate::outputs::OutputList;
 
@@ -38,6 +39,9 @@ pub enum PlatformError {
     /// A record is there and is not what was stored.
     #[error("a record in the platform's storage is damaged")]
     Damaged,
+    /// The platform's attestation failed.
+    #[error("the platform's attestation failed")]
+    Attestation,
     /// There is no monitor of the outputs, or it did not answer.
     #[error("the platform's monitor of the outputs did not answer")]
     Monitor,
@@ -58,6 +62,8 @@ pub trait Platform {
     type Counter: Counter;
     /// The device's keys.
     type Identity: Identity;
+    /// What says which code runs.
+    type Attester: Attester;
     /// What a picture can reach.
     type Outputs: Outputs;
     /// The cryptographic provider.
@@ -77,6 +83,9 @@ pub struct Parts<P: Platform> {
     pub counter: Option<P::Counter>,
     /// The device's keys.
     pub identity: P::Identity,
+    /// `None`: the platform says nothing of the code that runs, and services certify and serve this
+    /// device by other evidence.
+    pub attester: Option<P::Attester>,
     /// Outputs.
     pub outputs: P::Outputs,
     /// Cryptography.
@@ -258,6 +267,20 @@ pub trait Identity {
     /// # Errors
     /// [`PlatformError::Storage`].
     fn erase(&mut self, anchor: &Digest) -> Result<(), PlatformError>;
+}
+
+/// The platform under the trusted side: it loaded the code that runs, measures it and signs the
+/// measurement, so that a service need not take this code's word for what it is.
+///
+/// Porting: OP-TEE's attestation PTA where it is built in, which measures the running trusted
+/// application's memory. What measures a file instead proves nothing of the code that asks.
+pub trait Attester {
+    /// Measures the code that runs and signs the measurement together with `nonce`. Asked once for
+    /// each provision request and licence request, whose own the nonce is.
+    ///
+    /// # Errors
+    /// [`PlatformError::Attestation`], [`PlatformError::Memory`]; no request is built then.
+    fn attest(&mut self, nonce: &Digest) -> Result<Attestation, PlatformError>;
 }
 
 /// What a picture can reach.

@@ -18,6 +18,8 @@ pub enum Label {
     Boot,
     /// A service's challenge MAC.
     Challenge,
+    /// The nonce that a platform's attestation in a request is over.
+    Attestation,
 }
 
 impl Label {
@@ -32,6 +34,7 @@ impl Label {
             Self::Ueid => b"keybearer v1 ueid",
             Self::Boot => b"keybearer v1 boot",
             Self::Challenge => b"keybearer v1 challenge",
+            Self::Attestation => b"keybearer v1 attestation",
         }
     }
 }

@@ -95,7 +95,7 @@ pub(crate) mod roles;
 pub use content::{Enforcement, IvKind, LicenseKind, Pattern, PolicyOrigin, Scheme, TrackType};
 pub use denial::DenialReason;
 pub use device::{
-    AnalogOutput, ClientKind, Codec, CounterStrength, DebugStatus, HdcpCapability, Isolation,
-    OutputKind, PlatformStatus, SecureStorage, Vulnerability,
+    AnalogOutput, AttestationFormat, ClientKind, Codec, CounterStrength, DebugStatus,
+    HdcpCapability, Isolation, OutputKind, PlatformStatus, SecureStorage, Vulnerability,
 };
 pub use roles::{Issues, Roles};

@@ -66,9 +66,9 @@ pub use chain::{
 };
 pub use challenge::{Challenge, check_challenge, make_challenge};
 pub use codes::{
-    AnalogOutput, ClientKind, Codec, CounterStrength, DebugStatus, DenialReason, Enforcement,
-    HdcpCapability, Isolation, Issues, IvKind, LicenseKind, OutputKind, Pattern, PlatformStatus,
-    PolicyOrigin, Roles, Scheme, SecureStorage, TrackType, Vulnerability,
+    AnalogOutput, AttestationFormat, ClientKind, Codec, CounterStrength, DebugStatus, DenialReason,
+    Enforcement, HdcpCapability, Isolation, Issues, IvKind, LicenseKind, OutputKind, Pattern,
+    PlatformStatus, PolicyOrigin, Roles, Scheme, SecureStorage, TrackType, Vulnerability,
 };
 pub use cose::key::{anchor_digest, cose_key, key_digest, public_key_from_cose};
 pub use cose::sign::PROTOCOL_VERSION;
@@ -86,6 +86,7 @@ pub use license::key::{ContentKey, KeyUse, PolicySource, RootKey};
 pub use license::timing::{Renewal, Rotation, Timing};
 pub use limits::*;
 pub use message::MessageType;
+pub use request::attestation::{Attest, Attestation, Attested, unattested};
 pub use request::capabilities::{Capabilities, OutputCapability};
 pub use request::evidence::Evidence;
 pub use request::license::{InitData, LicenseRequest, RequestKind};

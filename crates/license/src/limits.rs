@@ -54,7 +54,7 @@ pub const MAX_INIT_DATA_BYTES: usize = 4096;
 pub const MAX_TOKEN: usize = 8192;
 /// Bytes of an enrolment or factory token.
 pub const MAX_PROVISION_TOKEN: usize = 4096;
-/// Bytes of platform attestation.
+/// Bytes of the proof in a platform's attestation.
 pub const MAX_ATTESTATION: usize = 4096;
 /// Usage records in a renewal or release request.
 pub const MAX_USAGE_RECORDS: usize = 16;

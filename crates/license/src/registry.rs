@@ -134,6 +134,8 @@ pub(crate) mod claim {
     pub(crate) const NEXT_UPDATE: i64 = -65566;
     /// Revocation list: serials.
     pub(crate) const SERIALS: i64 = -65567;
+    /// Provision and licence request: the platform's attestation.
+    pub(crate) const ATTESTATION: i64 = -65568;
 }
 
 /// The COSE_Key inside `cnf` (RFC 8747 section 3.2).

@@ -3,6 +3,7 @@
 //! The device keeps what it needs to recognise the one answer in a pending value; the service
 //! keeps nothing between opening a request and answering it but an [`Exchange`].
 
+pub(crate) mod attestation;
 mod build;
 pub(crate) mod capabilities;
 pub(crate) mod evidence;
@@ -25,6 +26,7 @@ use crate::ids::{LicenseId, Nonce, RequestId, Ueid};
 use crate::message::MessageType;
 use crate::registry::claim;
 use crate::service::Service;
+use attestation::Attestation;
 
 pub use build::{build_license_request, build_provision_request, build_time_request};
 pub use open::{
@@ -42,6 +44,8 @@ pub(crate) struct Head {
     pub(crate) agreement_key: PublicKey,
     /// The device's nonce, where the answer echoes one.
     pub(crate) nonce: Option<Nonce>,
+    /// The platform's attestation.
+    pub(crate) attestation: Option<Attestation>,
 }
 
 /// The half of a [`Head`] that has registered claim numbers and so comes first in the map.
@@ -61,6 +65,14 @@ impl Head {
     fn encode_private(&self, m: &mut MapEncoder<'_>) -> Result<(), Cbor> {
         m.entry(claim::AGREEMENT_KEY, |e| encode_key(e, &self.agreement_key))?;
         m.optional(claim::NONCE, self.nonce, |e, nonce| nonce.encode(e))
+    }
+
+    /// The last claim of all, whatever the request.
+    fn encode_last(&self, m: &mut MapEncoder<'_>) -> Result<(), Cbor> {
+        let attestation = self.attestation.as_ref();
+        m.optional(claim::ATTESTATION, attestation, |e, attestation| {
+            attestation.encode(e)
+        })
     }
 
     pub(crate) fn decode_registered(m: &mut MapDecoder<'_, '_>) -> Result<RegisteredHead, Cbor> {
@@ -95,6 +107,7 @@ impl RegisteredHead {
                 request_id,
                 agreement_key,
                 nonce,
+                attestation: None,
             },
             challenge,
         ))
@@ -109,6 +122,8 @@ pub(crate) trait Body: Sized {
     const CAP: usize;
     /// Whether the request carries a nonce for the answer to echo.
     const NONCE: bool;
+    /// Whether the platform's attestation belongs to it.
+    const ATTESTED: bool;
 
     /// The challenge.
     fn challenge(&self) -> &Challenge;
@@ -118,7 +133,7 @@ pub(crate) trait Body: Sized {
     fn encode_registered(&self, m: &mut MapEncoder<'_>) -> Result<(), Cbor>;
     /// Writes the private claims below the head's.
     fn encode_private(&self, m: &mut MapEncoder<'_>) -> Result<(), Cbor>;
-    /// Reads everything.
+    /// Reads everything but what may stand last, the attestation.
     fn decode(m: &mut MapDecoder<'_, '_>) -> Result<(Head, Self), Cbor>;
 }
 
@@ -129,9 +144,19 @@ pub(crate) fn encode_body<B: Body>(head: &Head, body: &B) -> Result<Vec<u8>, Lic
             head.encode_registered(m, body.challenge())?;
             body.encode_registered(m)?;
             head.encode_private(m)?;
-            body.encode_private(m)
+            body.encode_private(m)?;
+            head.encode_last(m)
         })
     })?)
+}
+
+/// Reads a whole request body.
+pub(crate) fn decode_body<B: Body>(m: &mut MapDecoder<'_, '_>) -> Result<(Head, B), Cbor> {
+    let (mut head, body) = B::decode(m)?;
+    if B::ATTESTED {
+        head.attestation = m.optional(claim::ATTESTATION, Attestation::decode)?;
+    }
+    Ok((head, body))
 }
 
 /// What an answer is bound and sealed to; all that a service keeps of a request.

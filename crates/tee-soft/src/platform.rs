@@ -11,7 +11,8 @@ mod vault;
 use std::path::Path;
 
 use keybearer_core::{
-    Anchors, Clock, Config, Core, NoCounter, OutputSource, Outputs, Parts, Platform, StoredIdentity,
+    Anchors, Clock, Config, Core, NoAttester, NoCounter, OutputSource, Outputs, Parts, Platform,
+    StoredIdentity,
 };
 use keybearer_crypto::Rng;
 use keybearer_crypto_soft::SoftCrypto;
@@ -34,6 +35,7 @@ impl Platform for SoftPlatform {
     type Vault = FileVault;
     type Counter = NoCounter;
     type Identity = StoredIdentity<FileVault, SystemRng, SoftCrypto>;
+    type Attester = NoAttester;
     type Outputs = DeclaredPanel;
     type Crypto = SoftCrypto;
 }
@@ -78,6 +80,7 @@ pub fn core(
         // A file that can be copied back proves nothing, so there is no counter here.
         counter: None,
         identity: StoredIdentity::new(vault, SystemRng, SoftCrypto),
+        attester: None,
         outputs: DeclaredPanel(internal_panel),
         crypto: SoftCrypto,
     };
@@ -90,8 +93,6 @@ pub fn core(
         anchors: Anchors::Application,
         max_media: u32::try_from(MAX_MEDIA).unwrap_or(u32::MAX),
         oem: None,
-        measurement: None,
-        attestation: None,
     };
     Core::new(parts, config).map_err(|error| not_there(&error))
 }

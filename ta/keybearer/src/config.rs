@@ -64,10 +64,6 @@ pub fn config() -> Config {
         anchors: Anchors::Fixed(ANCHORS),
         max_media: u32::try_from(OPTEE_MAX_MEDIA).unwrap_or(u32::MAX),
         oem: None,
-        // OP-TEE's attestation is absent from its usual configuration: a device is certified by a
-        // factory token that names its key.
-        measurement: None,
-        attestation: None,
     }
 }
 

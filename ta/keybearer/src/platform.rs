@@ -4,11 +4,13 @@
 //! need it. OP-TEE's own elliptic curves are correct but slow where no hardware helps them, so
 //! P-256 is the software provider's, inside the trusted application all the same.
 
+mod attestation;
 mod clock;
 mod monitor;
 mod rng;
 mod storage;
 
+pub use attestation::AttestationPta;
 pub use clock::SystemClock;
 pub use monitor::MonitoredOutputs;
 pub use rng::TeeRng;
@@ -33,6 +35,8 @@ impl Platform for GlobalPlatform {
     /// The records lie in the trusted application's private storage, which the TEE encrypts under
     /// a key of this application on this device.
     type Identity = StoredIdentity<PrivateStorage, TeeRng, SoftCrypto>;
+    /// Where OP-TEE has it; its usual configuration has not.
+    type Attester = AttestationPta;
     /// What the monitor says that the build names, and no build setting that declares a panel.
     type Outputs = MonitoredOutputs;
     type Crypto = SoftCrypto;
@@ -51,6 +55,7 @@ pub fn parts() -> Result<Parts<GlobalPlatform>, CryptoError> {
         vault: PrivateStorage,
         counter: None,
         identity: StoredIdentity::new(PrivateStorage, TeeRng, SoftCrypto),
+        attester: AttestationPta::of_this_tee(),
         outputs: MonitoredOutputs::of(MONITOR),
         crypto: SoftCrypto,
     })

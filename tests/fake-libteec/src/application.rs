@@ -46,8 +46,6 @@ impl Application {
             anchors,
             max_media: u32::try_from(OPTEE_MAX_MEDIA).unwrap_or(u32::MAX),
             oem: None,
-            measurement: None,
-            attestation: None,
         };
         let core = Core::new(machine.parts(), config).ok()?;
         Some(Self { core })

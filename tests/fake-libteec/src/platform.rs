@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use keybearer_core::{
-    Clock, Moment, NoCounter, NoPanel, Parts, Platform, PlatformError, Slot, StoredIdentity, Vault,
+    Clock, Moment, NoAttester, NoCounter, NoPanel, Parts, Platform, PlatformError, Slot,
+    StoredIdentity, Vault,
 };
 use keybearer_crypto::{CryptoError, Digest, Rng};
 use keybearer_crypto_soft::SoftCrypto;
@@ -21,6 +22,7 @@ impl Platform for Simulated {
     /// Storage that a test may put back proves nothing.
     type Counter = NoCounter;
     type Identity = StoredIdentity<Storage, SystemRng, SoftCrypto>;
+    type Attester = NoAttester;
     type Outputs = NoPanel;
     type Crypto = SoftCrypto;
 }
@@ -72,6 +74,7 @@ impl Machine {
             vault: self.storage.clone(),
             counter: None,
             identity: StoredIdentity::new(self.storage.clone(), SystemRng, SoftCrypto),
+            attester: None,
             outputs: NoPanel,
             crypto: SoftCrypto,
         }

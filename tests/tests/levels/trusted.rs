@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use keybearer_core::{
-    Anchors, Caller, ClientId, Clock, Config, Core, Moment, NoCounter, NoMedia, OutputSource,
-    Outputs, Parts, Platform, PlatformError, Slot, StoredIdentity, Vault,
+    Anchors, Caller, ClientId, Clock, Config, Core, Moment, NoAttester, NoCounter, NoMedia,
+    OutputSource, Outputs, Parts, Platform, PlatformError, Slot, StoredIdentity, Vault,
 };
 use keybearer_crypto::Digest;
 use keybearer_crypto_ring::SystemRng;
@@ -25,6 +25,7 @@ impl Platform for Machine {
     type Vault = Memory;
     type Counter = NoCounter;
     type Identity = StoredIdentity<Memory, SystemRng, SoftCrypto>;
+    type Attester = NoAttester;
     type Outputs = Panel;
     type Crypto = SoftCrypto;
 }
@@ -97,8 +98,6 @@ impl Trusted {
             },
             max_media: 1 << 20,
             oem: None,
-            measurement: None,
-            attestation: None,
         };
         let memory = Memory::default();
         let parts = Parts {
@@ -107,6 +106,7 @@ impl Trusted {
             vault: memory.clone(),
             counter: None,
             identity: StoredIdentity::new(memory, SystemRng::new(), SoftCrypto),
+            attester: None,
             outputs: Panel,
             crypto: SoftCrypto,
         };

@@ -16,8 +16,6 @@ pub(crate) fn config() -> Config {
         anchors: Anchors::Application,
         max_media: 1 << 20,
         oem: None,
-        measurement: None,
-        attestation: None,
     }
 }
 

@@ -87,12 +87,14 @@ pub(crate) fn run<P: Platform>(
         token,
     };
     let mut signer = AnchorSigner::new(&mut parts.identity, anchor)?;
+    let attester = &mut parts.attester;
     let (message, pending) = build_provision_request(
         &parts.crypto,
         &mut parts.rng,
         &mut signer,
         &opened.service,
         &wanted,
+        &mut |nonce| evidence::attest(attester, nonce),
     )
     .map_err(refusal::of_request)?;
     let response = Response::encoded(&Message {

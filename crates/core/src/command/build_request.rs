@@ -96,9 +96,16 @@ pub(crate) fn run<P: Platform>(
         signer: &mut signer,
         chain: &certificate.chain,
     };
-    let (message, pending) =
-        build_license_request(&parts.crypto, &mut parts.rng, &mut device, service, &wanted)
-            .map_err(refusal::of_request)?;
+    let attester = &mut parts.attester;
+    let (message, pending) = build_license_request(
+        &parts.crypto,
+        &mut parts.rng,
+        &mut device,
+        service,
+        &wanted,
+        &mut |nonce| evidence::attest(attester, nonce),
+    )
+    .map_err(refusal::of_request)?;
     session.make_room()?;
     let response = Response::encoded(&Message {
         bytes: Blob(&message),

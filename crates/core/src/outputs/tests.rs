@@ -112,8 +112,6 @@ fn config() -> Config {
         anchors: crate::config::Anchors::Application,
         max_media: 0,
         oem: None,
-        measurement: None,
-        attestation: None,
     }
 }
 

@@ -11,6 +11,7 @@ mod support;
 
 mod attestation;
 mod buffers;
+mod attestation;
 mod call;
 mod canary;
 mod cross_product;

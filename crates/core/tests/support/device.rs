@@ -108,8 +108,6 @@ impl Device {
             anchors: Anchors::Application,
             max_media: 8 << 20,
             oem: None,
-            measurement: None,
-            attestation: None,
         };
         edit(&mut config, &mut parts);
         let mut core = Core::new(parts, config.clone()).unwrap();

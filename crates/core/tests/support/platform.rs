@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::vec::Vec;
 
 use keybearer_core::{
-    Clock, Counter, CounterKind, Moment, OutputList, OutputSource, Outputs, Parts, Platform,
-    PlatformError, Slot, StoredIdentity, Vault,
+    Attester, Clock, Counter, CounterKind, Moment, OutputList, OutputSource, Outputs, Parts,
+    Platform, PlatformError, Slot, StoredIdentity, Vault,
 };
-use keybearer_crypto::{Crypto, CryptoError, Rng};
+use keybearer_crypto::{Crypto, CryptoError, Digest, Rng};
 use keybearer_crypto_soft::SoftCrypto;
+use keybearer_license::{Attestation, AttestationFormat};
 use keybearer_rules::Output;
 
 /// Everything about a device that the core cannot see but through its platform.
@@ -29,6 +30,7 @@ pub struct World {
     pub reads_fail: bool,
     pub clock_fails: bool,
     pub rng_fails: bool,
+    pub attestation_fails: bool,
     draws: u64,
     seed: u64,
 }
@@ -163,6 +165,23 @@ impl Counter for FakeCounter {
     }
 }
 
+pub struct FakeAttester(pub Shared);
+
+impl Attester for FakeAttester {
+    /// Its proof is the nonce itself, so that a test sees what it was over.
+    fn attest(&mut self, nonce: &Digest) -> Result<Attestation, PlatformError> {
+        if self.0.get().attestation_fails {
+            return Err(PlatformError::Attestation);
+        }
+        Ok(Attestation {
+            format: AttestationFormat::Optee,
+            key: Digest([0x4e; 32]),
+            measurement: Digest([0x3e; 32]),
+            proof: nonce.0.to_vec(),
+        })
+    }
+}
+
 #[derive(Clone)]
 pub struct FakeOutputs(pub Shared);
 
@@ -192,11 +211,12 @@ impl Platform for FakePlatform {
     type Vault = FakeVault;
     type Counter = FakeCounter;
     type Identity = StoredIdentity<FakeVault, FakeRng, SoftCrypto>;
+    type Attester = FakeAttester;
     type Outputs = FakeOutputs;
     type Crypto = SoftCrypto;
 }
 
-/// A platform with everything but a counter.
+/// A platform with everything but a counter and an attestation.
 pub fn parts(shared: &Shared) -> Parts<FakePlatform> {
     let vault = FakeVault(shared.clone());
     let rng = FakeRng(shared.clone());
@@ -206,6 +226,7 @@ pub fn parts(shared: &Shared) -> Parts<FakePlatform> {
         clock: Some(FakeClock(shared.clone())),
         vault,
         counter: None,
+        attester: None,
         outputs: FakeOutputs(shared.clone()),
         crypto: SoftCrypto,
     }

@@ -27,6 +27,15 @@ codes! {
         DisabledFullyAndPermanently = 4,
     }
 
+    /// What signs an attestation, and how.
+    AttestationFormat: u8 {
+        /// OP-TEE's attestation PTA: RSASSA-PSS with SHA-256 and a salt of 32 bytes (RFC 8017
+        /// section 8.1) over nonce and measurement, one after the other. The measurement is SHA-256
+        /// of the running application's code and constants; the key's digest is SHA-256 of the
+        /// modulus, big-endian, without leading zeros.
+        Optee = 1,
+    }
+
     /// Where the core runs.
     Isolation: u8 {
         /// In a trusted execution environment.

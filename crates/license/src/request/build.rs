@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use keybearer_crypto::{Crypto, Digest, Label, PrivateKeys, Rng, Signer};
 
+use super::attestation::{self, Attest, unattested};
 use super::license::{LicenseRequest, RequestKind};
 use super::provision::ProvisionRequest;
 use super::time::TimeRequest;
@@ -18,23 +19,26 @@ use crate::error::LicenseError;
 use crate::ids::{LicenseId, Nonce, RequestId};
 use crate::service::Service;
 
-/// Builds a provision request, signed with the new device key itself.
+/// Builds a provision request, signed with the new device key itself, with what `attest` says of the
+/// code.
 ///
 /// # Errors
 /// [`LicenseError::Malformed`] and [`LicenseError::Size`] over a cap, [`LicenseError::Random`],
-/// [`LicenseError::Key`], [`LicenseError::Memory`].
+/// [`LicenseError::Key`], [`LicenseError::Memory`], and those of `attest`.
 pub fn build_provision_request<C: PrivateKeys + ?Sized>(
     crypto: &C,
     rng: &mut dyn Rng,
     signer: &mut dyn Signer,
     service: &Service,
     request: &ProvisionRequest,
+    attest: &mut Attest<'_>,
 ) -> Result<(Vec<u8>, PendingProvision), LicenseError> {
     let device_key = signer.public_key();
     let by = SignedBy::BareKey(&device_key);
     let binding = Binding {
         device: None,
         license_id: None,
+        attest,
     };
     let (bytes, common) = build(crypto, rng, signer, &by, service, binding, request)?;
     Ok((
@@ -47,7 +51,7 @@ pub fn build_provision_request<C: PrivateKeys + ?Sized>(
     ))
 }
 
-/// Builds a licence request.
+/// Builds a licence request, with what `attest` says of the code.
 ///
 /// # Errors
 /// As [`build_provision_request`]; [`LicenseError::Invalid`] for a key id named twice, a request
@@ -58,11 +62,13 @@ pub fn build_license_request<C: PrivateKeys + ?Sized>(
     device: &mut DeviceIdentity<'_>,
     service: &Service,
     request: &LicenseRequest,
+    attest: &mut Attest<'_>,
 ) -> Result<(Vec<u8>, PendingLicense), LicenseError> {
     let by = SignedBy::Chain(device.chain);
     let binding = Binding {
         device: Some(crypto.sha256(&[&device.chain.leaf])),
         license_id: request.license_id(),
+        attest,
     };
     let asked = Asked::of(crypto, request)?;
     let (bytes, common) = build(crypto, rng, device.signer, &by, service, binding, request)?;
@@ -103,15 +109,19 @@ pub fn build_time_request<C: PrivateKeys + ?Sized>(
     let binding = Binding {
         device: Some(crypto.sha256(&[&device.chain.leaf])),
         license_id: None,
+        attest: &mut unattested,
     };
     let (bytes, common) = build(crypto, rng, device.signer, &by, service, binding, request)?;
     Ok((bytes, PendingTime { common }))
 }
 
-/// What the answer's key schedule will name beside the request itself.
-struct Binding {
+/// What a request is tied to besides its service.
+struct Binding<'a, 'b> {
+    /// The device and the licence that the answer's key schedule will name.
     device: Option<Digest>,
     license_id: Option<LicenseId>,
+    /// The platform, which says what runs.
+    attest: &'a mut Attest<'b>,
 }
 
 fn build<B: Body, C: PrivateKeys + ?Sized>(
@@ -120,14 +130,14 @@ fn build<B: Body, C: PrivateKeys + ?Sized>(
     signer: &mut dyn Signer,
     by: &SignedBy<'_>,
     service: &Service,
-    binding: Binding,
+    binding: Binding<'_, '_>,
     request: &B,
 ) -> Result<(Vec<u8>, Pending), LicenseError> {
     request.check()?;
     let (agreement, agreement_key) = crypto
         .generate(rng)
         .map_err(|error| LicenseError::from_crypto(error, LicenseError::Random))?;
-    let head = Head {
+    let mut head = Head {
         audience: service.digest,
         request_id: RequestId::random(rng)?,
         agreement_key,
@@ -136,7 +146,13 @@ fn build<B: Body, C: PrivateKeys + ?Sized>(
         } else {
             None
         },
+        attestation: None,
     };
+    if B::ATTESTED {
+        let key = signer.public_key();
+        let nonce = attestation::nonce(crypto, &head, request.challenge(), &key);
+        head.attestation = (binding.attest)(&nonce)?;
+    }
     let payload = encode_body(&head, request)?;
     let signed = sign(signer, B::KIND, by, None, &payload)?;
     let context = SealContext {

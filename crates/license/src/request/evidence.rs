@@ -1,15 +1,10 @@
 //! What the trusted side says about itself.
 
-use alloc::vec::Vec;
-
 use keybearer_cbor::{Decoder, Encoder, Error as Cbor};
-use keybearer_crypto::Digest;
 use keybearer_rules::Level;
 
-use crate::chain::copied;
 use crate::codes::{CounterStrength, DebugStatus, Isolation};
 use crate::ids::{BootId, Version};
-use crate::limits::MAX_ATTESTATION;
 
 /// Evidence, signed with the request. A service grants at most what it proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,10 +25,6 @@ pub struct Evidence {
     pub counter: CounterStrength,
     /// Whether the core holds a time anchor.
     pub time_anchored: bool,
-    /// Measurement of the trusted application.
-    pub measurement: Option<Digest>,
-    /// The platform's attestation, at most [`MAX_ATTESTATION`] bytes.
-    pub attestation: Option<Vec<u8>>,
 }
 
 mod field {
@@ -45,8 +36,6 @@ mod field {
     pub(super) const BOOT_ID: i64 = 6;
     pub(super) const COUNTER: i64 = 7;
     pub(super) const TIME_ANCHORED: i64 = 8;
-    pub(super) const MEASUREMENT: i64 = 9;
-    pub(super) const ATTESTATION: i64 = 10;
 }
 
 impl Evidence {
@@ -61,17 +50,7 @@ impl Evidence {
             m.entry(field::DEBUG, |e| self.debug.encode(e))?;
             m.entry(field::BOOT_ID, |e| self.boot_id.encode(e))?;
             m.entry(field::COUNTER, |e| self.counter.encode(e))?;
-            m.entry(field::TIME_ANCHORED, |e| e.bool(self.time_anchored))?;
-            m.optional(field::MEASUREMENT, self.measurement, |e, digest| {
-                e.bytes(&digest.0)
-            })?;
-            m.optional(field::ATTESTATION, self.attestation.as_ref(), |e, bytes| {
-                if bytes.len() > MAX_ATTESTATION {
-                    Err(Cbor::SizeCap)
-                } else {
-                    e.bytes(bytes)
-                }
-            })
+            m.entry(field::TIME_ANCHORED, |e| e.bool(self.time_anchored))
         })
     }
 
@@ -86,11 +65,6 @@ impl Evidence {
                 boot_id: m.required(field::BOOT_ID, BootId::decode)?,
                 counter: m.required(field::COUNTER, CounterStrength::decode)?,
                 time_anchored: m.required(field::TIME_ANCHORED, Decoder::bool)?,
-                measurement: m
-                    .optional(field::MEASUREMENT, Decoder::bytes_fixed)?
-                    .map(|digest| Digest(*digest)),
-                attestation: m
-                    .optional(field::ATTESTATION, |d| copied(d.bytes(MAX_ATTESTATION)?))?,
             })
         })
     }

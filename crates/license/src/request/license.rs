@@ -124,6 +124,7 @@ impl Body for LicenseRequest {
     const CAP: usize = MAX_LICENSE_REQUEST;
     // The request id is fresh and the digest binds it: a nonce would say the same twice.
     const NONCE: bool = false;
+    const ATTESTED: bool = true;
 
     fn challenge(&self) -> &Challenge {
         &self.challenge

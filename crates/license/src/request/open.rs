@@ -3,10 +3,11 @@
 use keybearer_cbor::{Error as Cbor, decode};
 use keybearer_crypto::{Crypto, Digest, Label, PrivateKeys, PublicKey, Secret};
 
+use super::attestation::{self, Attested};
 use super::license::LicenseRequest;
 use super::provision::ProvisionRequest;
 use super::time::TimeRequest;
-use super::{Body, Exchange, Head};
+use super::{Body, Exchange, Head, decode_body};
 use crate::chain::{Trust, VerifiedDevice, verify_device_raw};
 use crate::cose::encrypt::{SealContext, Sealed};
 use crate::cose::sign::{Protected, Sign1};
@@ -31,6 +32,8 @@ pub struct OpenedProvision {
     pub request: ProvisionRequest,
     /// The device's new key.
     pub device_key: PublicKey,
+    /// What the platform says of the code that made it.
+    pub attested: Option<Attested>,
     /// What the answer is bound to.
     pub exchange: Exchange,
 }
@@ -42,6 +45,8 @@ pub struct OpenedLicense {
     pub request: LicenseRequest,
     /// Who signed it.
     pub device: VerifiedDevice,
+    /// What the platform says of the code that made it.
+    pub attested: Option<Attested>,
     /// What the answer is bound to.
     pub exchange: Exchange,
 }
@@ -57,7 +62,8 @@ pub struct OpenedTime {
     pub exchange: Exchange,
 }
 
-/// Opens a provision request. The challenge, the token and the evidence are the caller's to check.
+/// Opens a provision request. The challenge, the token, the evidence
+/// and the attestation are the caller's to check.
 ///
 /// # Errors
 /// [`LicenseError::Size`], [`LicenseError::Sealed`], [`LicenseError::MessageType`],
@@ -76,11 +82,13 @@ pub fn open_provision_request<C: PrivateKeys + ?Sized>(
     Ok(OpenedProvision {
         request: opened.body,
         device_key: opened.key,
+        attested: opened.attested,
         exchange,
     })
 }
 
-/// Opens a licence request. The challenge is the caller's to check, so that it can be denied.
+/// Opens a licence request. The challenge and the attestation are the caller's to check, so that it
+/// can be denied.
 ///
 /// # Errors
 /// As [`open_provision_request`] and [`verify_device`](crate::verify_device).
@@ -96,6 +104,7 @@ pub fn open_license_request<C: PrivateKeys + ?Sized>(
     Ok(OpenedLicense {
         request: opened.body,
         device: opened.signer,
+        attested: opened.attested,
         exchange,
     })
 }
@@ -137,6 +146,7 @@ struct Opened<B, S> {
     body: B,
     key: PublicKey,
     signer: S,
+    attested: Option<Attested>,
     digest: Digest,
 }
 
@@ -177,7 +187,7 @@ fn open<B: Body, S, C: PrivateKeys + ?Sized>(
     signed.header.expect(B::KIND)?;
     let (key, signer) = signer(&signed.header)?;
     let payload = signed.verified_by(crypto, &key)?;
-    let (head, body) = decode(payload, B::CAP, |d| d.map(B::decode))?;
+    let (mut head, body) = decode(payload, B::CAP, |d| d.map(decode_body::<B>))?;
     if head.audience != *keys.certificate_digest {
         return Err(LicenseError::WrongAudience);
     }
@@ -185,11 +195,16 @@ fn open<B: Body, S, C: PrivateKeys + ?Sized>(
         return Err(LicenseError::WrongRequest);
     }
     body.check()?;
+    let attested = head.attestation.take().map(|attestation| Attested {
+        attestation,
+        nonce: attestation::nonce(crypto, &head, body.challenge(), &key),
+    });
     Ok(Opened {
         head,
         body,
         key,
         signer,
+        attested,
         digest: crypto.sha256(&[&plaintext]),
     })
 }

@@ -78,6 +78,7 @@ impl Body for ProvisionRequest {
     const KIND: MessageType = MessageType::ProvisionRequest;
     const CAP: usize = MAX_PROVISION_REQUEST;
     const NONCE: bool = true;
+    const ATTESTED: bool = true;
 
     fn challenge(&self) -> &Challenge {
         &self.challenge

@@ -19,6 +19,7 @@ impl Body for TimeRequest {
     const KIND: MessageType = MessageType::TimeRequest;
     const CAP: usize = MAX_TIME_REQUEST;
     const NONCE: bool = true;
+    const ATTESTED: bool = false;
 
     fn challenge(&self) -> &Challenge {
         &self.challenge

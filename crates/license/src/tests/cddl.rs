@@ -79,11 +79,11 @@ fn reads(rule: &str, bytes: &[u8]) -> bool {
         decode(bytes, 1 << 16, |d: &mut Decoder<'a>| d.map(read)).is_ok()
     }
     use crate::answer::Body as Answer;
-    use crate::request::Body as Request;
+    use crate::request::decode_body;
     match rule {
-        "provision-claims" => body(bytes, <ProvisionRequest as Request>::decode),
-        "license-claims" => body(bytes, <LicenseRequest as Request>::decode),
-        "time-claims" => body(bytes, <TimeRequest as Request>::decode),
+        "provision-claims" => body(bytes, decode_body::<ProvisionRequest>),
+        "license-claims" => body(bytes, decode_body::<LicenseRequest>),
+        "time-claims" => body(bytes, decode_body::<TimeRequest>),
         "provision-body" => body(bytes, <ProvisionBody as Answer>::decode),
         "time-body" => body(bytes, <TimeBody as Answer>::decode),
         "denial-body" => body(bytes, <Denial as Answer>::decode),

@@ -29,6 +29,7 @@ fn numbers_are_pinned() {
             Enabled = 0, Disabled = 1, DisabledSinceBoot = 2, DisabledPermanently = 3,
             DisabledFullyAndPermanently = 4,
         ]
+        AttestationFormat [Optee = 1]
         Isolation [Tee = 1, Worker = 2, InProcess = 3]
         Enforcement [Soft = 1, Hard = 2]
         PlatformStatus [

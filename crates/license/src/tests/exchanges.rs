@@ -31,7 +31,15 @@ pub(super) fn build(
 ) -> (alloc::vec::Vec<u8>, PendingLicense) {
     let known = world.known(service);
     let rng = &mut TestRng::new("request");
-    build_license_request(&CRYPTO, rng, &mut device.identity(), &known, request).unwrap()
+    build_license_request(
+        &CRYPTO,
+        rng,
+        &mut device.identity(),
+        &known,
+        request,
+        &mut unattested,
+    )
+    .unwrap()
 }
 
 pub(super) fn answer(
@@ -222,8 +230,15 @@ fn a_denial_answers_every_kind_of_request() {
         TimeOutcome::Time => panic!("another outcome"),
     }
 
-    let (bytes, pending) =
-        build_provision_request(&CRYPTO, rng, &mut signer("device"), &known, &provision()).unwrap();
+    let (bytes, pending) = build_provision_request(
+        &CRYPTO,
+        rng,
+        &mut signer("device"),
+        &known,
+        &provision(),
+        &mut unattested,
+    )
+    .unwrap();
     let opened = open_provision_request(&CRYPTO, &service.keys(), &bytes).unwrap();
     let exchange = &opened.exchange;
     let bytes = seal_denial(
@@ -275,8 +290,15 @@ fn a_new_device_is_provisioned() {
     let world = World::new();
     let mut service = service(&world);
     let (known, rng) = (world.known(&service), &mut TestRng::new("provision"));
-    let (bytes, pending) =
-        build_provision_request(&CRYPTO, rng, &mut signer("device"), &known, &provision()).unwrap();
+    let (bytes, pending) = build_provision_request(
+        &CRYPTO,
+        rng,
+        &mut signer("device"),
+        &known,
+        &provision(),
+        &mut unattested,
+    )
+    .unwrap();
     let opened = open_provision_request(&CRYPTO, &service.keys(), &bytes).unwrap();
     assert_eq!(opened.request, provision());
     assert_eq!(opened.device_key, public("device"));

@@ -107,8 +107,19 @@ impl Draw<'_> {
             boot_id: BootId(self.array()),
             counter: self.pick(CounterStrength::ALL),
             time_anchored: self.bool(),
-            measurement: self.maybe(Self::digest),
-            attestation: self.maybe(|d| d.list(40, Self::byte)),
+        }
+    }
+
+    fn attestation(&mut self) -> Attestation {
+        Attestation {
+            format: self.pick(AttestationFormat::ALL),
+            key: self.digest(),
+            measurement: self.digest(),
+            proof: self
+                .list(600, Self::byte)
+                .into_iter()
+                .chain([self.byte()])
+                .collect(),
         }
     }
 
@@ -306,12 +317,13 @@ impl Draw<'_> {
     }
 }
 
-fn request_head<B: RequestBody>() -> Head {
+fn request_head<B: RequestBody>(attestation: Option<Attestation>) -> Head {
     Head {
         audience: Digest([1; 32]),
         request_id: RequestId([2; 16]),
         agreement_key: public("agreement"),
         nonce: B::NONCE.then_some(Nonce([3; 16])),
+        attestation: attestation.filter(|_| B::ATTESTED),
     }
 }
 
@@ -325,13 +337,16 @@ fn read<'a, T>(
 /// What is written is read back, and no altered byte is read as what would be written otherwise.
 fn request_holds<B: RequestBody + PartialEq + core::fmt::Debug>(
     body: &B,
+    attestation: Option<Attestation>,
     alterations: &[(u16, u8)],
 ) {
-    let bytes = request::encode_body(&request_head::<B>(), body).unwrap();
-    let (_, found) = read(&bytes, B::decode).unwrap();
+    let written = request_head::<B>(attestation);
+    let bytes = request::encode_body(&written, body).unwrap();
+    let (head, found) = read(&bytes, request::decode_body::<B>).unwrap();
     assert_eq!(found, *body);
+    assert_eq!(head.attestation, written.attestation);
     let altered = alter(&bytes, alterations);
-    if let Some((head, found)) = read(&altered, B::decode) {
+    if let Some((head, found)) = read(&altered, request::decode_body::<B>) {
         assert_eq!(request::encode_body(&head, &found).unwrap(), altered);
     }
 }
@@ -368,12 +383,14 @@ proptest! {
 
     #[test]
     fn license_requests_hold(seed in vec(any::<u8>(), 0..900), altered in vec(any::<(u16, u8)>(), 1..4)) {
-        request_holds(&Draw(&seed).license_request(), &altered);
+        let mut draw = Draw(&seed);
+        request_holds(&draw.license_request(), draw.maybe(Draw::attestation), &altered);
     }
 
     #[test]
     fn provision_requests_hold(seed in vec(any::<u8>(), 0..300), altered in vec(any::<(u16, u8)>(), 1..4)) {
-        request_holds(&Draw(&seed).provision_request(), &altered);
+        let mut draw = Draw(&seed);
+        request_holds(&draw.provision_request(), draw.maybe(Draw::attestation), &altered);
     }
 
     #[test]

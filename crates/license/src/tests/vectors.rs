@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use keybearer_crypto::{Crypto, Label, PrivateKeys, Secret};
 
 use super::samples::{
-    acquire, bare_acquire, bare_license, denial, head, info, key_use, license, provision, release,
-    renew, revocation_list, root_key, service, usage_record,
+    acquire, attest, bare_acquire, bare_evidence, bare_license, denial, head, info, key_use,
+    license, provision, release, renew, revocation_list, root_key, service, usage_record,
 };
 use super::world::{CRYPTO, TestRng, TestService, World, challenge, signer};
 use crate::cose::encrypt::{SealContext, Sealed};
@@ -137,8 +137,15 @@ fn unsealed(world: &World, all: &mut Vec<Vector>) {
 fn provisioning(world: &World, all: &mut Vec<Vector>) {
     let mut service = service(world);
     let (known, rng) = (world.known(&service), &mut TestRng::new("provision"));
-    let (bytes, pending) =
-        build_provision_request(&CRYPTO, rng, &mut signer("device"), &known, &provision()).unwrap();
+    let (bytes, pending) = build_provision_request(
+        &CRYPTO,
+        rng,
+        &mut signer("device"),
+        &known,
+        &provision(),
+        &mut attest,
+    )
+    .unwrap();
     let opened = open_provision_request(&CRYPTO, &service.keys(), &bytes).unwrap();
     let signed = inside(&bytes, &service.agreement, &opened.exchange, Label::Request);
     let names = ("provision-request", "provision-request.signed");
@@ -180,8 +187,21 @@ fn exchange(
 ) {
     let (mut service, mut device) = (service(world), world.device("device"));
     let (known, rng) = (world.known(&service), &mut TestRng::new(names[0]));
-    let (bytes, pending) =
-        build_license_request(&CRYPTO, rng, &mut device.identity(), &known, request).unwrap();
+    let bare: &mut Attest<'_> = &mut unattested;
+    let attest: &mut Attest<'_> = if request.evidence == bare_evidence() {
+        bare
+    } else {
+        &mut attest
+    };
+    let (bytes, pending) = build_license_request(
+        &CRYPTO,
+        rng,
+        &mut device.identity(),
+        &known,
+        request,
+        attest,
+    )
+    .unwrap();
     let opened = open_license_request(&CRYPTO, &service.keys(), &world.trust(), &bytes).unwrap();
     assert_eq!(opened.request, *request);
     let signed = inside(&bytes, &service.agreement, &opened.exchange, Label::Request);
@@ -396,6 +416,8 @@ fn vectors_are_read() {
     let keys = service.keys();
     let opened = open_provision_request(&CRYPTO, &keys, &read("provision-request")).unwrap();
     assert_eq!(opened.request, provision());
+    let attested = opened.attested.unwrap();
+    assert_eq!(attest(&attested.nonce), Ok(Some(attested.attestation)));
     let expected = [
         ("acquire", acquire()),
         ("acquire-bare", bare_acquire()),
@@ -406,6 +428,10 @@ fn vectors_are_read() {
     for (name, request) in expected {
         let opened = open_license_request(&CRYPTO, &keys, &trust, &read(name)).unwrap();
         assert_eq!(opened.request, request);
+        let attested = opened.attested.map(|attested| {
+            assert_eq!(attest(&attested.nonce), Ok(Some(attested.attestation)));
+        });
+        assert_eq!(attested.is_some(), name != "acquire-bare");
         let digest = CRYPTO.sha256(&[&read(&format!("{name}.signed"))]);
         assert_eq!(opened.exchange.request_digest, digest);
     }
@@ -416,7 +442,7 @@ fn vectors_are_read() {
     let (known, mut device) = (world.known(&service), world.device("device"));
     let (rng, identity) = (&mut TestRng::new("acquire"), &mut device.identity());
     let (bytes, pending) =
-        build_license_request(&CRYPTO, rng, identity, &known, &acquire()).unwrap();
+        build_license_request(&CRYPTO, rng, identity, &known, &acquire(), &mut attest).unwrap();
     assert_eq!(bytes, read("acquire"));
     let answer = open_license_answer(&CRYPTO, &pending, &trust, &read("license"))
         .ok()

@@ -302,8 +302,6 @@ fn request(change: impl FnOnce(&mut Capabilities, &mut Capabilities)) -> License
             boot_id: BootId([0; 16]),
             counter: CounterStrength::None,
             time_anchored: false,
-            measurement: None,
-            attestation: None,
         },
         capabilities: trusted,
         host_stated: host,

@@ -6,11 +6,12 @@ use ciborium::Value;
 use keybearer_crypto::PrivateKeys;
 use keybearer_crypto_soft::SoftCrypto;
 use keybearer_license::{
-    BootId, Capabilities, ContentInit, CounterStrength, DebugStatus, Denial, DenialReason,
-    Evidence, Exchange, HardwareModel, Isolation, KeyId, LicenseError, LicenseKind, LicenseRequest,
-    OpenedLicense, OpenedProvision, OpenedTime, ProvisionRequest, ProvisionToken, RequestKind,
-    TimeRequest, Version, build_license_request, build_provision_request, build_time_request,
-    check_challenge, open_license_request, open_provision_request, open_time_request, seal_denial,
+    Attestation, Attested, BootId, Capabilities, ContentInit, CounterStrength, DebugStatus, Denial,
+    DenialReason, Digest, Evidence, Exchange, HardwareModel, Isolation, KeyId, LicenseError,
+    LicenseKind, LicenseRequest, OpenedLicense, OpenedProvision, OpenedTime, ProvisionRequest,
+    ProvisionToken, RequestKind, TimeRequest, Version, build_license_request,
+    build_provision_request, build_time_request, check_challenge, open_license_request,
+    open_provision_request, open_time_request, seal_denial, unattested,
 };
 use keybearer_rules::Level;
 
@@ -182,7 +183,15 @@ fn again<C: PrivateKeys>(
     match found {
         Found::License(opened) => world
             .asking(|device| {
-                build_license_request(&forge, &mut rng, device, &world.service, &opened.request)
+                let said = &mut |_: &Digest| Ok(said(opened.attested.as_ref()));
+                build_license_request(
+                    &forge,
+                    &mut rng,
+                    device,
+                    &world.service,
+                    &opened.request,
+                    said,
+                )
             })
             .map(drop)?,
         Found::Time(opened) => world
@@ -196,10 +205,16 @@ fn again<C: PrivateKeys>(
             &mut world.device.signer(&world.crypto),
             &world.service,
             &opened.request,
+            &mut |_| Ok(said(opened.attested.as_ref())),
         )
         .map(drop)?,
     }
     Ok(forge.payload())
+}
+
+/// What the platform said, to be said again.
+fn said(attested: Option<&Attested>) -> Option<Attestation> {
+    attested.map(|attested| attested.attestation.clone())
 }
 
 impl Found {
@@ -260,8 +275,15 @@ pub(crate) fn message<C: PrivateKeys>(
     let message = match kind {
         Kind::License => world.asking(|device| {
             let request = license_request(world);
-            build_license_request(&forge, &mut rng, device, &world.service, &request)
-                .map(|built| built.0)
+            build_license_request(
+                &forge,
+                &mut rng,
+                device,
+                &world.service,
+                &request,
+                &mut unattested,
+            )
+            .map(|built| built.0)
         }),
         Kind::Time => world.asking(|device| {
             let request = TimeRequest { challenge };
@@ -271,8 +293,15 @@ pub(crate) fn message<C: PrivateKeys>(
         Kind::Provision => {
             let mut signer = world.device.signer(&world.crypto);
             let request = provision_request(world);
-            build_provision_request(&forge, &mut rng, &mut signer, &world.service, &request)
-                .map(|built| built.0)
+            build_provision_request(
+                &forge,
+                &mut rng,
+                &mut signer,
+                &world.service,
+                &request,
+                &mut unattested,
+            )
+            .map(|built| built.0)
         }
     };
     let signed = crate::provider::forge(
@@ -299,8 +328,6 @@ fn evidence() -> Evidence {
         boot_id: BootId([0xb0; 16]),
         counter: CounterStrength::None,
         time_anchored: false,
-        measurement: None,
-        attestation: None,
     }
 }
 

@@ -27,9 +27,15 @@ fn only_the_diagonal_opens() {
     for (name, seed) in [("a", "1"), ("a", "2"), ("b", "3"), ("b", "4")] {
         let (known, mut device) = (world.known(&service), world.device(name));
         let rng = &mut TestRng::new(seed);
-        let (bytes, pending) =
-            build_license_request(&CRYPTO, rng, &mut device.identity(), &known, &acquire())
-                .unwrap();
+        let (bytes, pending) = build_license_request(
+            &CRYPTO,
+            rng,
+            &mut device.identity(),
+            &known,
+            &acquire(),
+            &mut unattested,
+        )
+        .unwrap();
         let opened =
             open_license_request(&CRYPTO, &service.keys(), &world.trust(), &bytes).unwrap();
         asked.push((pending, answer(&mut service, &opened, &license())));
@@ -194,8 +200,15 @@ fn each_answer_needs_its_role() {
     let found = open_time_answer(&CRYPTO, &pending, &trust, &bytes);
     assert_eq!(found.err(), Some(E::RoleMissing));
 
-    let (bytes, pending) =
-        build_provision_request(&CRYPTO, rng, &mut device.signer, &known, &provision()).unwrap();
+    let (bytes, pending) = build_provision_request(
+        &CRYPTO,
+        rng,
+        &mut device.signer,
+        &known,
+        &provision(),
+        &mut unattested,
+    )
+    .unwrap();
     let opened = open_provision_request(&CRYPTO, &full.keys(), &bytes).unwrap();
     let mut service = without(Roles::PROVISIONING);
     let identity = &mut service.identity();
@@ -314,7 +327,8 @@ fn a_provision_request_proves_its_key() {
         }
     }
     let (rng, liar) = (&mut TestRng::new("liar"), &mut Liar(signer("liar")));
-    let (bytes, _) = build_provision_request(&CRYPTO, rng, liar, &known, &provision()).unwrap();
+    let (bytes, _) =
+        build_provision_request(&CRYPTO, rng, liar, &known, &provision(), &mut unattested).unwrap();
     let found = open_provision_request(&CRYPTO, &service.keys(), &bytes);
     assert_eq!(found.err(), Some(E::Signature));
 }

@@ -188,8 +188,15 @@ fn a_certificate_for_another_device_provisions_nothing() {
     let world = World::new();
     let mut service = service(&world);
     let (known, rng) = (world.known(&service), &mut TestRng::new("provision"));
-    let (bytes, pending) =
-        build_provision_request(&CRYPTO, rng, &mut signer("device"), &known, &provision()).unwrap();
+    let (bytes, pending) = build_provision_request(
+        &CRYPTO,
+        rng,
+        &mut signer("device"),
+        &known,
+        &provision(),
+        &mut unattested,
+    )
+    .unwrap();
     let opened = open_provision_request(&CRYPTO, &service.keys(), &bytes).unwrap();
     let head = head("next");
     let mut answer = |opened: &OpenedProvision, chain: &CertificateChain| {
@@ -223,6 +230,7 @@ fn a_certificate_for_another_device_provisions_nothing() {
     let other = OpenedProvision {
         request: provision(),
         device_key: public("other"),
+        attested: None,
         exchange: opened.exchange.clone(),
     };
     assert_eq!(answer(&other, &own), Some(E::WrongDevice));

@@ -91,7 +91,14 @@ fn a_failed_generator_gives_no_message() {
     let (known, mut device) = (world.known(&service), world.device("device"));
     let (_, opened) = ask(&world, &service, &mut device, &acquire());
     let identity = &mut device.identity();
-    let made = build_license_request(&CRYPTO, &mut BrokenRng, identity, &known, &acquire());
+    let made = build_license_request(
+        &CRYPTO,
+        &mut BrokenRng,
+        identity,
+        &known,
+        &acquire(),
+        &mut unattested,
+    );
     assert_eq!(made.err(), Some(E::Random));
     let (exchange, head) = (&opened.exchange, head("next"));
     let identity = &mut service.identity();
@@ -117,7 +124,7 @@ fn a_failed_signer_gives_no_message() {
         chain: &device.chain,
     };
     let rng = &mut TestRng::new("request");
-    let made = build_license_request(&CRYPTO, rng, identity, &known, &acquire());
+    let made = build_license_request(&CRYPTO, rng, identity, &known, &acquire(), &mut unattested);
     assert_eq!(made.err(), Some(E::Key));
 }
 
@@ -132,7 +139,7 @@ fn an_agreement_key_off_the_curve_is_refused() {
     };
     let mut device = world.device("device");
     let (identity, rng) = (&mut device.identity(), &mut TestRng::new("request"));
-    let made = build_license_request(&CRYPTO, rng, identity, &known, &acquire());
+    let made = build_license_request(&CRYPTO, rng, identity, &known, &acquire(), &mut unattested);
     assert_eq!(made.err(), Some(E::Sealed));
 }
 

@@ -7,8 +7,8 @@ use keybearer_crypto::Label;
 
 use super::super::exchanges::{answer, ask, build};
 use super::super::samples::{
-    acquire, capabilities, content_key, license, provision, release, revocation_list, root_key,
-    service, usage_record,
+    acquire, attest, capabilities, content_key, license, provision, release, revocation_list,
+    root_key, service, usage_record,
 };
 use super::super::world::{
     CRYPTO, TestRng, TestService, World, challenge, device_claims, service_claims, signer, validity,
@@ -125,8 +125,15 @@ fn one_request_is_not_another() {
     };
     let (time, _) =
         build_time_request(&CRYPTO, rng, &mut device.identity(), &known, &time).unwrap();
-    let (provision, _) =
-        build_provision_request(&CRYPTO, rng, &mut device.signer, &known, &provision()).unwrap();
+    let (provision, _) = build_provision_request(
+        &CRYPTO,
+        rng,
+        &mut device.signer,
+        &known,
+        &provision(),
+        &mut unattested,
+    )
+    .unwrap();
     for bytes in [&time, &provision] {
         let found = open_license_request(&CRYPTO, &keys, &trust, bytes);
         assert_eq!(found.err(), Some(E::MessageType));
@@ -203,9 +210,16 @@ fn requests_that_contradict_themselves_are_not_built() {
     let known = world.known(&service);
     let mut refused = |request: &LicenseRequest| {
         let rng = &mut TestRng::new("request");
-        build_license_request(&CRYPTO, rng, &mut device.identity(), &known, request)
-            .err()
-            .unwrap()
+        build_license_request(
+            &CRYPTO,
+            rng,
+            &mut device.identity(),
+            &known,
+            request,
+            &mut unattested,
+        )
+        .err()
+        .unwrap()
     };
     let key = KeyId([1; 16]);
     let twice = LicenseRequest {
@@ -315,16 +329,30 @@ fn the_fullest_request_and_the_fullest_licence_fit() {
         }),
         keys: ids.clone().map(|id| KeyId([id; 16])).collect(),
         init_data: vec![item; MAX_INIT_DATA],
-        evidence: Evidence {
-            attestation: Some(vec![0xff; MAX_ATTESTATION]),
-            ..acquire().evidence
-        },
         host_stated: capabilities.clone(),
         capabilities,
         token: Some(vec![0xff; MAX_TOKEN]),
         ..acquire()
     };
-    let (pending, opened) = ask(&world, &service, &mut world.device("device"), &request);
+    let mut longest = |nonce: &Digest| {
+        let attestation = attest(nonce)?.map(|attestation| Attestation {
+            proof: vec![0xff; MAX_ATTESTATION],
+            ..attestation
+        });
+        Ok(attestation)
+    };
+    let (known, rng) = (world.known(&service), &mut TestRng::new("request"));
+    let device = &mut world.device("device");
+    let (bytes, pending) = build_license_request(
+        &CRYPTO,
+        rng,
+        &mut device.identity(),
+        &known,
+        &request,
+        &mut longest,
+    )
+    .unwrap();
+    let opened = open_license_request(&CRYPTO, &service.keys(), &world.trust(), &bytes).unwrap();
     let full_use = || {
         let mut usage = root_key().usage;
         usage.source.profile = Some("p".repeat(MAX_TEXT));

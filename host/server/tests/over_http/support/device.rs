@@ -1,13 +1,14 @@
 //! A device as the core would be one: the licence room's device side over the software provider.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use keybearer_crypto::{Crypto, Digest, PrivateKeys, PublicKey, Rng, Secret};
 use keybearer_crypto_ring::SystemRng;
 use keybearer_crypto_soft::{SoftCrypto, SoftSigner};
 use keybearer_license::{
-    AnchorRef, BootId, Capabilities, CertificateChain, CounterStrength, DebugStatus, Denial,
-    DeviceIdentity, Evidence, HardwareModel, Isolation, KeyId, License, LicenseKind,
+    AnchorRef, Attestation, BootId, Capabilities, CertificateChain, CounterStrength, DebugStatus,
+    Denial, DeviceIdentity, Evidence, HardwareModel, Isolation, KeyId, License, LicenseKind,
     LicenseOutcome, LicenseRequest, OpenedServiceInfo, PendingLicense, PendingProvision,
     ProvisionOutcome, ProvisionRequest, ProvisionToken, RequestKind, RevokedSerials, TimeOutcome,
     TimeRequest, TimeView, Trust, Ueid, VerifiedDevice, Version, build_license_request,
@@ -31,7 +32,12 @@ pub(crate) struct Device {
     pub(crate) model: HardwareModel,
     pub(crate) evidence: Evidence,
     pub(crate) chain: Option<CertificateChain>,
+    /// What its platform says over a nonce.
+    pub(crate) platform: Option<Platform>,
 }
+
+/// A platform that attests.
+pub(crate) type Platform = Arc<dyn Fn(&Digest) -> Attestation + Send + Sync>;
 
 impl Device {
     /// A new device at Low, in process, not in debug state, without a certificate.
@@ -59,10 +65,9 @@ impl Device {
                 boot_id: BootId::random(&mut rng).unwrap(),
                 counter: CounterStrength::None,
                 time_anchored: false,
-                measurement: None,
-                attestation: None,
             },
             chain: None,
+            platform: None,
         }
     }
 
@@ -102,7 +107,19 @@ impl Device {
             token,
         };
         let (mut rng, mut signer) = (SystemRng::new(), self.signer());
-        build_provision_request(&CRYPTO, &mut rng, &mut signer, &info.service, &request).unwrap()
+        build_provision_request(
+            &CRYPTO,
+            &mut rng,
+            &mut signer,
+            &info.service,
+            &request,
+            &mut |nonce| Ok(self.attestation(nonce)),
+        )
+        .unwrap()
+    }
+
+    fn attestation(&self, nonce: &Digest) -> Option<Attestation> {
+        self.platform.as_ref().map(|platform| platform(nonce))
     }
 
     /// Verifies a provision answer and keeps the certificate.
@@ -182,7 +199,15 @@ impl Device {
             signer: &mut signer,
             chain,
         };
-        build_license_request(&CRYPTO, rng, &mut identity, &info.service, &request).unwrap()
+        build_license_request(
+            &CRYPTO,
+            rng,
+            &mut identity,
+            &info.service,
+            &request,
+            &mut |nonce| Ok(self.attestation(nonce)),
+        )
+        .unwrap()
     }
 
     pub(crate) fn license_request(&self, keys: &[KeyId]) -> (Vec<u8>, PendingLicense) {

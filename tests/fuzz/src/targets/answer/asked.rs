@@ -8,7 +8,7 @@ use keybearer_license::{
     PendingLicense, PendingProvision, PendingTime, PolicyOrigin, PolicySource, Released,
     RevocationList, Scheme, Secret, ServiceInfo, TimeRequest, Timing, TrackType, UnixTime,
     build_license_request, build_provision_request, build_time_request, open_license_request,
-    open_provision_request, open_service_info, open_time_request, seal_service_info,
+    open_provision_request, open_service_info, open_time_request, seal_service_info, unattested,
 };
 use keybearer_rules::Level;
 
@@ -154,7 +154,14 @@ fn license<C: PrivateKeys>(
     let mut rng = NamedRng::new("license");
     let (message, pending) = world
         .asking(|device| {
-            build_license_request(&world.crypto, &mut rng, device, &world.service, &claims)
+            build_license_request(
+                &world.crypto,
+                &mut rng,
+                device,
+                &world.service,
+                &claims,
+                &mut unattested,
+            )
         })
         .expect("the claims are sound");
     Question {
@@ -192,6 +199,7 @@ fn provision<C: PrivateKeys>(world: &World<C>) -> Question<PendingProvision, Ope
         &mut world.device.signer(&world.crypto),
         &world.service,
         &request,
+        &mut unattested,
     )
     .expect("the claims are sound");
     let opened = open_provision_request(&world.crypto, &world.keys(), &message);

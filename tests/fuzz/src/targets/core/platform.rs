@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use allocation_counter::opt_out;
 use keybearer_core::{
-    Anchors, Clock, Config, Core, Moment, NoCounter, OutputSource, Outputs, Parts, Platform,
-    PlatformError, Slot, StoredIdentity, Vault,
+    Anchors, Clock, Config, Core, Moment, NoAttester, NoCounter, OutputSource, Outputs, Parts,
+    Platform, PlatformError, Slot, StoredIdentity, Vault,
 };
 use keybearer_crypto::{Crypto, CryptoError, Digest, Rng};
 use keybearer_license::Isolation;
@@ -137,6 +137,7 @@ impl Platform for Fuzzed {
     type Vault = Shared;
     type Counter = NoCounter;
     type Identity = StoredIdentity<Shared, Shared, Toy>;
+    type Attester = NoAttester;
     type Outputs = Shared;
     type Crypto = Toy;
 }
@@ -168,6 +169,7 @@ impl Variant {
             vault: shared.clone(),
             counter: None,
             identity: StoredIdentity::new(shared.clone(), shared.clone(), Toy),
+            attester: None,
             outputs: shared.clone(),
             crypto: Toy,
         };
@@ -180,8 +182,6 @@ impl Variant {
             anchors,
             max_media: MAX_MEDIA,
             oem: None,
-            measurement: None,
-            attestation: None,
         };
         Core::new(parts, config).expect("its generator works when it is made")
     }
