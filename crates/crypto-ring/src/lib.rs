@@ -12,9 +12,11 @@
 
 mod point;
 mod random;
+mod rsa;
 mod signer;
 
 pub use random::SystemRng;
+pub use rsa::verify_rsa_pss;
 pub use signer::RingSigner;
 
 use keybearer_crypto::{Crypto, CryptoError, Digest, Nonce, PublicKey, Rng, Secret, Signature};

@@ -219,7 +219,7 @@ impl Config {
     /// [`ConfigError::Key`] for a file that is missing, readable by others or of another size.
     pub(crate) fn with_key_files(mut self) -> Result<Self, ConfigError> {
         for tenant in &mut self.tenants {
-            tenant.read_secrets()?;
+            tenant.read_keys()?;
         }
         for key in self
             .contents

@@ -5,6 +5,7 @@
 //! | `keys` | the operator's key directory: root, issuers, service keys, certificates |
 //! | `config` | everything a server is started with, from TOML or from code |
 //! | `store` | one embedded file: contents with sealed keys, tokens, devices, answers, log |
+//! | `attestation` | what platforms have to say of the code on devices |
 //! | `authorisation` | tokens, and asking the operator's service |
 //! | `usage` | usage rules by name: profiles, device models, what a request says in each family's terms |
 //! | `service` | from the bytes of a request to the bytes of an answer, once each; knows no HTTP |
@@ -22,6 +23,7 @@
 
 #![forbid(unsafe_code)]
 
+mod attestation;
 mod authorisation;
 mod clock;
 mod config;
@@ -38,6 +40,7 @@ mod service;
 mod store;
 mod usage;
 
+pub use attestation::{AttestationSpec, PlatformKey};
 pub use authorisation::{Credential, SharedSecret, TokenKey};
 pub use clock::{Clock, SystemClock};
 pub use config::{

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::content::{NAME_FORM, is_name, models};
 use super::{ConfigError, invalid};
+use crate::attestation::{AttestationForm, AttestationSpec};
 use crate::authorisation::{Credential, CredentialForm, MIN_SECRET, SharedSecret, TokenKey};
 use crate::keys::files::read_private;
 
@@ -36,6 +37,9 @@ pub struct Tenant {
     pub endless_tokens: bool,
     /// The operator's service that is asked where a device brings no token.
     pub callback: Option<CallbackSpec>,
+    /// What platforms have to say of devices at Medium and High; without it certificate and evidence
+    /// are enough.
+    pub attestation: Option<AttestationSpec>,
 }
 
 /// The operator's service that says which device may have which content.
@@ -78,6 +82,7 @@ pub(super) struct TenantForm {
     #[serde(default)]
     endless_tokens: bool,
     callback: Option<CallbackForm>,
+    attestation: Option<AttestationForm>,
 }
 
 #[derive(Deserialize)]
@@ -115,6 +120,7 @@ impl TenantForm {
             credentials,
             endless_tokens: self.endless_tokens,
             callback,
+            attestation: self.attestation.map(|form| form.spec(base)),
         })
     }
 }
@@ -155,8 +161,11 @@ impl Tenant {
         Ok(())
     }
 
-    /// Reads the secrets that lie in files.
-    pub(super) fn read_secrets(&mut self) -> Result<(), ConfigError> {
+    /// Reads the keys that lie in files.
+    pub(super) fn read_keys(&mut self) -> Result<(), ConfigError> {
+        if let Some(attestation) = &mut self.attestation {
+            attestation.read_keys()?;
+        }
         for credential in &mut self.credentials {
             if let TokenKey::SecretFile(path) = &credential.key {
                 let bytes = read_private(path).map_err(ConfigError::Key)?;

@@ -2,7 +2,10 @@
 
 use std::cell::RefCell;
 
-use keybearer_license::{Denial, DenialReason, DeviceClaims, Isolation, LicenseRequest, UnixTime};
+use keybearer_license::{
+    Attested, Denial, DenialReason, DeviceClaims, Isolation, LicenseRequest, OpenedLicense,
+    UnixTime,
+};
 use keybearer_rules::Level;
 
 use super::{Fault, Service, served_level};
@@ -15,6 +18,8 @@ use crate::store::{Change, DeviceRecord, StoreError, View};
 pub(super) struct Candidate<'a> {
     pub(super) device: &'a DeviceClaims,
     pub(super) request: &'a LicenseRequest,
+    /// What the platform says of the code that asks.
+    attested: Option<&'a Attested>,
     /// The tenant whose token the device was provisioned with, where that was here.
     pub(super) tenant: Option<String>,
     /// Whether the operator suspended it.
@@ -58,14 +63,14 @@ impl Ground {
 
 impl<'a> Candidate<'a> {
     pub(super) fn new(
-        device: &'a DeviceClaims,
-        request: &'a LicenseRequest,
+        opened: &'a OpenedLicense,
         record: Option<DeviceRecord>,
         asked: Option<&'a Asked>,
     ) -> Self {
         Self {
-            device,
-            request,
+            device: &opened.device.claims,
+            request: &opened.request,
+            attested: opened.attested.as_ref(),
             suspended: record
                 .as_ref()
                 .is_some_and(|record| record.suspended.is_some()),
@@ -175,6 +180,11 @@ impl Service {
         // A tenant that is not configured any more accepts no debug device either.
         if candidate.is_debug() && !tenant.is_some_and(|tenant| tenant.integration) {
             return Err(refusal(DenialReason::DebugDevice, "integration-only"));
+        }
+        if let Some(demand) = tenant.and_then(|tenant| tenant.attestation.as_ref())
+            && candidate.level() >= Level::Medium
+        {
+            demand.check(candidate.attested)?;
         }
         // A licence that has ended before it is read helps nobody.
         if content.timing.not_after.is_some_and(|end| end <= now.0) {

@@ -167,7 +167,7 @@ impl Service {
         {
             wanted = record.key_ids();
         }
-        let candidate = Candidate::new(device, request, change.device(&device.ueid)?, asked);
+        let candidate = Candidate::new(opened, change.device(&device.ueid)?, asked);
         let book = self.book();
         let granted = match self.grant(change, &book, &candidate, &wanted, now)? {
             Ok(granted) => granted,

@@ -1,7 +1,8 @@
 //! Provisioning: from a token and a fresh key to a device certificate.
 //!
 //! A level is certified from evidence and never above what the token is worth: a bare enrolment
-//! token Low, a factory token what it names, and only for the very key it names.
+//! token Low, a factory token what it names, and only for the very key it names. An attestation that
+//! fits what the tenant lists is worth any level, whatever the token is.
 //!
 //! One token makes one device, and one device has one key and one ueid. The server cannot check
 //! what a device calls itself, so it holds each of the two to the first other one it came with:
@@ -92,6 +93,15 @@ impl Service {
         if debug && !tenant.is_some_and(|tenant| tenant.integration) {
             return Ok(Err(refusal(DenialReason::DebugDevice, "integration-only")));
         }
+        let demand = tenant.and_then(|tenant| tenant.attestation.as_ref());
+        let attested = match (demand, &opened.attested) {
+            (Some(demand), Some(attested)) => match demand.check(Some(attested)) {
+                Ok(()) => true,
+                Err(denial) => return Ok(Err(denial)),
+            },
+            // A tenant that lists nothing believes nothing.
+            _ => false,
+        };
         if let Err(denial) = check_device(change, &user)? {
             return Ok(Err(denial));
         }
@@ -104,7 +114,8 @@ impl Service {
                 .and_then(|chain| CertificateChain::from_bytes(&chain).ok());
             return Ok(Ok((chain.ok_or(damaged)?, None)));
         }
-        let level = evidence_level(&request.evidence).min(token.worth());
+        let worth = if attested { Level::High } else { token.worth() };
+        let level = evidence_level(&request.evidence).min(worth);
         let claims = DeviceClaims {
             ueid: request.ueid,
             oem: request.oem,

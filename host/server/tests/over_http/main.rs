@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod admin;
+mod attestation;
 mod bad_http;
 mod contents;
 mod levels;

@@ -15,7 +15,7 @@ use keybearer_server::{
     Tenant,
 };
 
-pub(crate) use device::{Device, denial, license};
+pub(crate) use device::{Device, Platform, denial, license};
 pub(crate) use http::{Answer, exchange, get, post, request, send_raw};
 
 /// A clock that only moves when it is told to.

@@ -117,3 +117,32 @@ fn secrets_come_from_private_files_alone() {
             .is_some()
     );
 }
+
+#[test]
+fn an_attestation_names_a_file_of_keys_and_measurements() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("platforms.json");
+    let table = |measurement: &str| {
+        with(&format!(
+            "[tenant.attestation]\nkeys_file = \"platforms.json\"\nmeasurements = [\"{measurement}\"]\n"
+        ))
+    };
+    let digest = "3e".repeat(32);
+    let read = || {
+        let config = Config::parse(&table(&digest), folder.path()).unwrap();
+        config.with_key_files()
+    };
+    assert!(read().is_err(), "no file");
+    std::fs::write(&path, b"{}").unwrap();
+    let error = read().map(drop).unwrap_err().to_string();
+    assert!(
+        error.contains("platforms.json: this is no JSON Web Key Set"),
+        "{error}"
+    );
+    std::fs::write(&path, br#"{"keys":[]}"#).unwrap();
+    let config = read().unwrap();
+    let spec = config.tenants[0].attestation.as_ref().unwrap();
+    assert_eq!(spec.measurements[0].0, [0x3e; 32]);
+    let error = super::error(&table(&digest[1..]));
+    assert!(error.contains("expected a SHA-256 digest"), "{error}");
+}
