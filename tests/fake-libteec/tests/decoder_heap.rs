@@ -147,7 +147,6 @@ impl Host {
                 })
             });
             served.unwrap();
-            drop(slots);
             // SAFETY: `from_raw` has made sure that it is one.
             response.truncate(unsafe { params[1].memref.size });
             response
@@ -224,7 +223,7 @@ fn no_allocation_of_a_session_fails_in_the_heap_of_the_image() {
                 assert_eq!(host.decode(time, unit), None, "picture {time}");
             }
             // While all pictures are held: as much as may come in one call.
-            for command in Command::ALL.into_iter().filter(|it| **it != Command::Die) {
+            for command in Command::ALL.iter().filter(|it| **it != Command::Die) {
                 host.send(command.code(), &nonsense, &nonsense);
             }
             assert_eq!(host.refusal(&body::Flush {}, &[]), None);
