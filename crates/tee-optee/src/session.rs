@@ -279,12 +279,12 @@ impl TeeSession for OpteeSession {
         self.buffers.remove(&buffer.number());
     }
 
-    fn call_into<'a>(
+    fn call_into(
         &mut self,
         command: u32,
         request: &[u8],
         response: &mut Vec<u8>,
-        input: &'a [u8],
+        input: &[u8],
         output: BufferRange,
     ) -> Result<(), TeeError> {
         response.clear();

@@ -154,13 +154,12 @@ pub trait TeeSession: Send {
     /// # Errors
     /// [`TeeError::NoProtectedBuffer`] for a buffer that this connection does not know,
     /// [`TeeError::TooLarge`] for a range that does not lie in it; those of [`Self::call`].
-    #[allow(clippy::needless_lifetimes)] // mockall needs the lifetime named
-    fn call_into<'a>(
+    fn call_into(
         &mut self,
         command: u32,
         request: &[u8],
         response: &mut Vec<u8>,
-        input: &'a [u8],
+        input: &[u8],
         output: BufferRange,
     ) -> Result<(), TeeError> {
         let _ = (command, request, response, input, output);

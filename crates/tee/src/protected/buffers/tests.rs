@@ -111,12 +111,12 @@ impl TeeSession for Connection {
         self.0.state().log.push(told);
     }
 
-    fn call_into<'a>(
+    fn call_into(
         &mut self,
         command: u32,
         _request: &[u8],
         response: &mut Vec<u8>,
-        input: &'a [u8],
+        input: &[u8],
         output: BufferRange,
     ) -> Result<(), TeeError> {
         let mut state = self.state()?;
