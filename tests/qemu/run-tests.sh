@@ -29,6 +29,11 @@ TA_SIGN_KEY=insecure-development-key "$QEMU_DIR/ta-build.sh" "$REPO/ta/keybearer
 # Its output is the digest of each picture: what the guest's tests compare with FFmpeg's.
 TA_SIGN_KEY=insecure-development-key "$QEMU_DIR/ta-build.sh" "$REPO/ta/decoder" "$work" --features test-sink
 
+# Only where the key TA is built for it: it tells what a test says.
+if [ -n "${KEYBEARER_TA_MONITOR:-}" ]; then
+    TA_SIGN_KEY=insecure-development-key "$QEMU_DIR/ta-build.sh" "$REPO/ta/monitor" "$work"
+fi
+
 cd "$REPO"
 "$QEMU_DIR/cargo-aarch64.sh" build --message-format=json-render-diagnostics "$@" > "$work/build.json"
 # One line for each test program that cargo built: its name and where it is.

@@ -7,6 +7,7 @@
 pub mod expected;
 pub mod film;
 pub mod matrix;
+pub mod monitored;
 pub mod player;
 pub mod situations;
 pub mod timelines;

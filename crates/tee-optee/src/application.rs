@@ -48,6 +48,14 @@ pub(crate) static DECODER: Application = Application {
     effect: |_| Effect::Lasting,
 };
 
+/// The test monitor: what it is told last counts, but telling it twice may be wrong.
+#[cfg(feature = "test-monitor")]
+pub(crate) static TEST_MONITOR: Application = Application {
+    name: "test monitor TA",
+    uuid: include_str!("../../../ta/monitor/uuid.txt").trim_ascii(),
+    effect: |_| Effect::Lasting,
+};
+
 impl Application {
     pub(crate) fn uuid(&self) -> Result<Uuid, TeeError> {
         Uuid::parse_str(self.uuid)

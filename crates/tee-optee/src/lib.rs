@@ -44,6 +44,17 @@ pub const DECODER_TA: &str = include_str!("../../../ta/decoder/uuid.txt").trim_a
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpteeTee;
 
+impl OpteeTee {
+    /// A connection to the test monitor of the outputs.
+    ///
+    /// # Errors
+    /// Those of `connect`; there is none but where a test has installed it.
+    #[cfg(feature = "test-monitor")]
+    pub fn connect_test_monitor(&self) -> Result<Box<dyn TeeSession>, TeeError> {
+        Ok(Box::new(OpteeSession::open(&application::TEST_MONITOR)?))
+    }
+}
+
 impl Tee for OpteeTee {
     fn info(&self) -> BackendInfo {
         BackendInfo {

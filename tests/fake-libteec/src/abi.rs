@@ -24,6 +24,8 @@ pub(crate) use moved::Moved;
 
 /// UUID of the key TA, as its signed header carries it.
 const KEY_TA: &str = include_str!("../../../ta/keybearer/uuid.txt").trim_ascii();
+/// UUID of the test monitor.
+const MONITOR_TA: &str = include_str!("../../../ta/monitor/uuid.txt").trim_ascii();
 /// UUID of the decoder.
 const DECODER_TA: &str = include_str!("../../../ta/decoder/uuid.txt").trim_ascii();
 
@@ -121,8 +123,8 @@ extern "C" fn TEEC_FinalizeContext(context: *mut raw::TEEC_Context) {
     }
 }
 
-/// Opens a session of the key TA or of the decoder: no other application is installed, and public
-/// login without parameters is the only way in.
+/// Opens a session of the key TA, of the decoder or of the board's test monitor: no other application is
+/// installed, and public login without parameters is the only way in.
 #[unsafe(no_mangle)]
 extern "C" fn TEEC_OpenSession(
     context: *mut raw::TEEC_Context,
@@ -152,6 +154,7 @@ extern "C" fn TEEC_OpenSession(
         let open: fn(&Board) -> Result<u32, u32> = match text_of(id).as_str() {
             KEY_TA => |board| board.open_session(Caller::Host),
             DECODER_TA => Board::open_decoder,
+            MONITOR_TA => Board::open_monitor,
             _ => return Err(raw::TEEC_ERROR_ITEM_NOT_FOUND),
         };
         board.refusal(Call::OpenSession)?;

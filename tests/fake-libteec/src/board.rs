@@ -9,12 +9,13 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use keybearer_core::{Caller, ClientId};
+use keybearer_core::{Caller, ClientId, Outputs};
 use keybearer_ta_entry::params::{CommandSlots, SharedInput};
 use optee_teec_sys as raw;
 
 use crate::application::{Answer, Application};
 use crate::decoder::Instance;
+use crate::monitor::BoardOutputs;
 use crate::platform::Machine;
 use crate::protected::ProtectedBuffers;
 
@@ -58,6 +59,8 @@ enum Session {
     Key(Option<ClientId>),
     /// With an instance of the decoder of its own.
     Decoder(Arc<Instance>),
+    /// With the test monitor.
+    Monitor,
 }
 
 /// Answers commands in the trusted application's place: command, request, media.
@@ -85,6 +88,8 @@ pub struct Board {
     /// Apart from the state, which is locked for the time of a call.
     cancellations: Arc<AtomicUsize>,
     buffers: ProtectedBuffers,
+    /// Apart from the state too: the key TA asks during its calls.
+    outputs: BoardOutputs,
 }
 
 thread_local! {
@@ -113,8 +118,18 @@ impl Board {
     /// A device that has never been used.
     #[must_use]
     pub fn new() -> Self {
+        Self::of(BoardOutputs::default())
+    }
+
+    /// As [`Self::new`], with a test monitor, whose word on the outputs is the only one.
+    #[must_use]
+    pub fn monitored() -> Self {
+        Self::of(BoardOutputs::with_monitor())
+    }
+
+    fn of(outputs: BoardOutputs) -> Self {
         let state = State {
-            machine: Machine::new(),
+            machine: Machine::new(outputs.clone()),
             application: None,
             sessions: BTreeMap::new(),
             next_session: 1,
@@ -129,6 +144,7 @@ impl Board {
             state: Arc::new(Mutex::new(state)),
             cancellations: Arc::default(),
             buffers: ProtectedBuffers::default(),
+            outputs,
         }
     }
 
@@ -304,12 +320,21 @@ impl Board {
         let sessions = state.sessions.values();
         let living = sessions.filter(|session| match session {
             Session::Decoder(instance) => instance.lives(),
-            Session::Key(_) => false,
+            Session::Key(_) | Session::Monitor => false,
         });
         if living.count() >= state.decoders {
             return Err(raw::TEEC_ERROR_OUT_OF_MEMORY);
         }
         Ok(state.remember(Session::Decoder(Arc::new(Instance::new()))))
+    }
+
+    /// Opens a session of the test monitor, where the board has one.
+    pub(crate) fn open_monitor(&self) -> Result<u32, u32> {
+        if self.outputs.has_monitor() {
+            Ok(self.state().remember(Session::Monitor))
+        } else {
+            Err(raw::TEEC_ERROR_ITEM_NOT_FOUND)
+        }
     }
 
     pub(crate) fn close_session(&self, number: u32) {
@@ -347,7 +372,14 @@ impl Board {
                 Err(code) => code.into(),
             };
         }
+        let monitor = matches!(state.sessions.get(&number), Some(Session::Monitor));
         drop(state);
+        if monitor {
+            return match slots {
+                Ok(mut slots) => self.outputs.invoke(command, &mut slots).into(),
+                Err(code) => code.into(),
+            };
+        }
         self.serve(number, command, slots)
     }
 
@@ -363,7 +395,7 @@ impl Board {
             None => return raw::TEEC_ERROR_BAD_PARAMETERS.into(),
             Some(Session::Key(None)) => return raw::TEEC_ERROR_TARGET_DEAD.into(),
             Some(Session::Key(Some(client))) => Some(*client),
-            Some(Session::Decoder(_)) => None,
+            Some(Session::Decoder(_) | Session::Monitor) => None,
         };
         let mut slots = match slots {
             Ok(slots) => slots,
@@ -393,7 +425,7 @@ impl Board {
         let sessions = state.sessions.values();
         let instances = sessions.filter_map(|session| match session {
             Session::Decoder(instance) => Some(Arc::clone(instance)),
-            Session::Key(_) => None,
+            Session::Key(_) | Session::Monitor => None,
         });
         instances.collect()
     }

@@ -9,7 +9,7 @@
 //! core is another: storage in memory, the clock and the random numbers of this machine; and the
 //! decoder's output gives digests. It says so: level None, and the debug mark in every request.
 //!
-//! A [`Board`] is one simulated device. The C interface cannot name one, so a board is plugged in
+//! A [`Board`] is one simulated device, with a test monitor of its outputs where a test wants one. The C interface cannot name one, so a board is plugged in
 //! for a thread while a connection is made; the connection keeps it. Where none is plugged in there
 //! is no TEE, as on any other machine. A test reaches past the interface through the board: it
 //! kills the trusted application, moves the clock, lets a call fail or answers in the
@@ -26,6 +26,7 @@ mod abi;
 mod application;
 mod board;
 mod decoder;
+mod monitor;
 mod platform;
 mod protected;
 

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use keybearer_core::{
-    Clock, Moment, NoAttester, NoCounter, NoPanel, Parts, Platform, PlatformError, Slot,
-    StoredIdentity, Vault,
+    Clock, Moment, NoAttester, NoCounter, Parts, Platform, PlatformError, Slot, StoredIdentity,
+    Vault,
 };
 use keybearer_crypto::{CryptoError, Digest, Rng};
 use keybearer_crypto_soft::SoftCrypto;
+
+use crate::monitor::BoardOutputs;
 
 /// Names the parts.
 pub(crate) enum Simulated {}
@@ -23,7 +25,7 @@ impl Platform for Simulated {
     type Counter = NoCounter;
     type Identity = StoredIdentity<Storage, SystemRng, SoftCrypto>;
     type Attester = NoAttester;
-    type Outputs = NoPanel;
+    type Outputs = BoardOutputs;
     type Crypto = SoftCrypto;
 }
 
@@ -34,11 +36,12 @@ pub(crate) struct Machine {
     clock: BoardClock,
     /// The anchors of the TEE of level High that it says it is; `None`: it says what it is.
     posed: Option<&'static [Digest]>,
+    outputs: BoardOutputs,
 }
 
 impl Machine {
-    /// Empty storage, and a clock that has just started.
-    pub(crate) fn new() -> Self {
+    /// Empty storage, a clock that has just started, and these outputs.
+    pub(crate) fn new(outputs: BoardOutputs) -> Self {
         let time = Time {
             boot: boot_identity(),
             begun: Instant::now(),
@@ -48,6 +51,7 @@ impl Machine {
             storage: Storage::default(),
             clock: BoardClock(Arc::new(Mutex::new(time))),
             posed: None,
+            outputs,
         }
     }
 
@@ -75,7 +79,7 @@ impl Machine {
             counter: None,
             identity: StoredIdentity::new(self.storage.clone(), SystemRng, SoftCrypto),
             attester: None,
-            outputs: NoPanel,
+            outputs: self.outputs.clone(),
             crypto: SoftCrypto,
         }
     }

@@ -8,6 +8,7 @@ use keybearer_license::{
     AnalogOutput, Capabilities, HardwareModel, HdcpCapability, IvKind, KeyId, OutputCapability,
     OutputKind, Scheme,
 };
+use keybearer_rules::Level;
 use keybearer_server::{ContentSpec, DeviceModel, KeySpec};
 use keybearer_tee::{CallError, ClearSession, Tee};
 use keybearer_wire::body::{self, KeyReport, RequestKind};
@@ -33,6 +34,8 @@ pub fn publish(service: &Service, films: &[&Film]) {
         let secret = Secret::copied_from(&track.key);
         let mut key = KeySpec::new(KeyId(track.kid), secret, film.track, Scheme::Cenc);
         key.iv = IvKind::PerSample16;
+        // What the profile demands decides alone.
+        key.lowest_level = Level::None;
         key
     };
     let content = ContentSpec {
