@@ -5,6 +5,7 @@
 
 pub(crate) mod admin;
 mod body;
+mod console;
 mod problem;
 pub(crate) mod public;
 mod usage;

@@ -9,7 +9,7 @@
 //! | `authorisation` | tokens, and asking the operator's service |
 //! | `usage` | usage rules by name: profiles, device models, what a request says in each family's terms |
 //! | `service` | from the bytes of a request to the bytes of an answer, once each; knows no HTTP |
-//! | `http` | two listeners: one for devices, one for the operator |
+//! | `http` | two listeners: one for devices, one for the operator with a console for browsers |
 //! | `registry` | the operator's interface in process |
 //! | `server` | starting and stopping |
 //!

@@ -20,7 +20,7 @@ use serde_json::json;
 use super::body::read_body;
 use super::problem::Problem;
 use super::public::healthz;
-use super::{App, no_store, usage};
+use super::{App, console, no_store, usage};
 use crate::config::text::{Text, TextForm};
 use crate::config::{ContentSpec, DEFAULT_TENANT};
 use crate::names::Name;
@@ -63,8 +63,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .nest("/admin/v1", admin)
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
+        .merge(console::routes())
         .fallback(async || Problem::not_found())
         .layer(map_response(no_store))
+        .layer(map_response(console::guarded))
         .with_state(app)
 }
 

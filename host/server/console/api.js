@@ -1,0 +1,64 @@
+// The admin interface. The token lives in this tab's session storage, is sent in a header to this
+// server alone, and never stands in an address.
+
+const STORED = 'keybearer.admin-token';
+
+/** A refusal of the server: what it says of it, and of each thing that is wrong. */
+export class Refusal extends Error {
+  constructor(status, problem) {
+    super(problem?.message || `the server answered ${status}`);
+    this.status = status;
+    this.flaws = problem?.flaws ?? [];
+  }
+}
+
+let token = sessionStorage.getItem(STORED);
+let signedOut = () => {};
+
+export const isSignedIn = () => token !== null;
+
+/** What is done when the token does not count any more. */
+export function onSignOut(act) {
+  signedOut = act;
+}
+
+/** Takes a token if the server knows it. */
+export async function signIn(entered) {
+  token = entered;
+  try {
+    await call('GET', '/anchor');
+  } catch (error) {
+    token = null;
+    throw error;
+  }
+  sessionStorage.setItem(STORED, entered);
+}
+
+export function signOut() {
+  token = null;
+  sessionStorage.removeItem(STORED);
+  signedOut();
+}
+
+/** Asks the server; a refusal is thrown as a Refusal. */
+export async function call(method, path, body, signal) {
+  const response = await fetch(`/admin/v1${path}`, {
+    method,
+    signal,
+    body: body === undefined ? undefined : JSON.stringify(body),
+    headers: { Authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+    cache: 'no-store',
+    credentials: 'omit',
+    redirect: 'error',
+  });
+  if (response.status === 204) return null;
+  const answer = await response.json().catch(() => null);
+  if (response.ok) return answer;
+  if (response.status === 401 && sessionStorage.getItem(STORED)) signOut();
+  throw new Refusal(response.status, answer);
+}
+
+export const get = (path) => call('GET', path);
+
+/** A part of an address. */
+export const part = encodeURIComponent;
