@@ -22,13 +22,23 @@ CLIENT=$CACHE/client           # libteec in the layout that optee-teec-sys expec
 FLASH=$CACHE/flash.bin
 INITRD=$CACHE/initrd.cpio
 TEE_BIN=$ROOTFS/usr/lib/optee/$PLATFORM
+# Set: boots the kernel of sdp-kernel.sh, which gives out protected buffers, with the rebuilt OP-TEE.
+OPTEE_SDP=${OPTEE_SDP:-}
+SDP=$CACHE/sdp
 # Set: boots the OP-TEE of optee-os.sh instead of Debian's build.
-OPTEE_REBUILT=${OPTEE_REBUILT:-}
+OPTEE_REBUILT=${OPTEE_REBUILT:-$OPTEE_SDP}
 OPTEE_SDP_SIZE=${OPTEE_SDP_SIZE:-0x100000} # bytes at the end of its secure memory, less for applications
 OS_VERSION=4.10.0-2                         # of Debian's source package; its checksums are in optee-os.sh
 if [ -n "$OPTEE_REBUILT" ]; then
     TEE_BIN=$CACHE/optee-os-$OS_VERSION-$OPTEE_SDP_SIZE
     FLASH=$TEE_BIN.flash.bin
+fi
+MODULES='' DTB=''              # kernel modules in place of Debian's; device tree in place of QEMU's
+if [ -n "$OPTEE_SDP" ]; then
+    KROOT=$SDP/kernel
+    MODULES=$SDP/modules
+    DTB=$SDP/board-$OPTEE_SDP_SIZE.dtb
+    INITRD=$SDP/initrd.cpio
 fi
 KIT=${TA_DEV_KIT_DIR:-$ROOTFS/usr/lib/optee-os-dev/$PLATFORM}
 

@@ -2,8 +2,8 @@
 # The guest's initramfs: busybox, glibc, tee-supplicant, xtest, OP-TEE's kernel modules. Nothing of
 # the project is in it: programs and trusted applications are appended at each boot.
 . "$(dirname "$0")/env.sh"
-[ "$INITRD" -nt "$CACHE/stamp-debs" ] && [ "$INITRD" -nt "$0" ] && exit 0
-D=$CACHE/initrd
+[ "$INITRD" -nt "$CACHE/stamp-debs" ] && [ "$INITRD" -nt "$0" ] && [ "$INITRD" -nt "${MODULES:-$0}" ] && exit 0
+D=${INITRD%.cpio}
 LIB=usr/lib/aarch64-linux-gnu
 rm -rf "$D"
 mkdir -p "$D"/{bin,dev,proc,sys,tmp,out,in,mod,var,etc,usr/bin,usr/sbin,$LIB,usr/lib/optee_armtz}
@@ -22,7 +22,7 @@ cp "$ROOTFS"/usr/lib/optee_armtz/*.ta "$D/usr/lib/optee_armtz/" # xtest's
 add_module() {
     [ ! -e "$D/mod/$1.ko" ] || return 0
     local f d
-    f=$(find "$KROOT" -name "$1.ko*" -o -name "${1//_/-}.ko*" | head -1)
+    f=$(find ${MODULES:+"$MODULES"} "$KROOT" -name "$1.ko*" -o -name "${1//_/-}.ko*" | head -1)
     case $f in
         '') return 0 ;;
         *.xz) xz -dc "$f" > "$D/mod/$1.ko" ;;

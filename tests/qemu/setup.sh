@@ -111,5 +111,6 @@ build_tfa
 [ -z "$OPTEE_REBUILT" ] || "$QEMU_DIR/optee-os.sh"
 make_flash
 make_client
+[ -z "$OPTEE_SDP" ] || "$QEMU_DIR/sdp-kernel.sh"
 "$QEMU_DIR/mkinitrd.sh"
 say "OP-TEE ready in $CACHE"

@@ -4,17 +4,103 @@
 //! one is tried from here. What a call does to this process is still sound: every buffer that is named
 //! exists, and is as large as is said, or is null.
 
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use keybearer_tee::TeeError;
 use optee_teec_sys as raw;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 pub use raw::{
     TEEC_ERROR_BAD_PARAMETERS as BAD_PARAMETERS, TEEC_ERROR_TARGET_DEAD as TARGET_DEAD,
     TEEC_ORIGIN_TRUSTED_APP as FROM_THE_APPLICATION, TEEC_SUCCESS as SUCCESS,
 };
+
+unsafe extern "C" {
+    /// OP-TEE's extension (`tee_client_api_extensions.h`): registers a dma-buf.
+    fn TEEC_RegisterSharedMemoryFileDescriptor(
+        context: *mut raw::TEEC_Context,
+        memory: *mut raw::TEEC_SharedMemory,
+        fd: RawFd,
+    ) -> raw::TEEC_Result;
+}
+
+/// `struct udmabuf_create` of Linux (`include/uapi/linux/udmabuf.h`).
+#[repr(C)]
+struct MakeUdmabuf {
+    memfd: u32,
+    flags: u32,
+    offset: u64,
+    size: u64,
+}
+
+// SAFETY: the request reads this structure, and gives a new descriptor or an error.
+unsafe impl Ioctl for MakeUdmabuf {
+    type Output = OwnedFd;
+    const IS_MUTATING: bool = false;
+
+    fn opcode(&self) -> Opcode {
+        opcode::write::<Self>(b'u', 0x42)
+    }
+
+    fn as_ptr(&mut self) -> *mut std::ffi::c_void {
+        ptr::from_mut(self).cast()
+    }
+
+    unsafe fn output_from_ptr(
+        output: IoctlOutput,
+        _: *mut std::ffi::c_void,
+    ) -> rustix::io::Result<OwnedFd> {
+        // SAFETY: the kernel has just made it for this call.
+        Ok(unsafe { OwnedFd::from_raw_fd(output) })
+    }
+}
+
+/// A dma-buf of `size` bytes of ordinary memory: a genuine one, and not protected.
+///
+/// # Errors
+/// The system's, as where it has no `/dev/udmabuf`. `size` is a number of whole pages.
+pub fn ordinary_dma_buf(size: u64) -> io::Result<OwnedFd> {
+    let memory = memfd_create("ordinary", MemfdFlags::ALLOW_SEALING | MemfdFlags::CLOEXEC)?;
+    ftruncate(&memory, size)?;
+    fcntl_add_seals(&memory, SealFlags::SHRINK)?;
+    let device = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/udmabuf")?;
+    let memfd = u32::try_from(memory.as_raw_fd()).map_err(io::Error::other)?;
+    let make = MakeUdmabuf {
+        memfd,
+        flags: 1, // to be closed on exec
+        offset: 0,
+        size,
+    };
+    // SAFETY: as the implementation says; the descriptor it names is open.
+    Ok(unsafe { ioctl(&device, make) }?)
+}
+
+/// Maps the first `len` bytes of a file and lets go of them.
+///
+/// # Errors
+/// The system's, where it may not be mapped.
+pub fn try_to_map(fd: BorrowedFd<'_>, len: usize, write: bool) -> io::Result<()> {
+    let way = if write {
+        ProtFlags::READ | ProtFlags::WRITE
+    } else {
+        ProtFlags::READ
+    };
+    // SAFETY: a new mapping that nobody touches, and that is gone when this returns.
+    unsafe {
+        let at = mmap(ptr::null_mut(), len, way, MapFlags::SHARED, fd, 0)?;
+        munmap(at, len)?;
+    }
+    Ok(())
+}
 
 /// The TEE device; what is opened through it keeps it.
 struct Context(Box<raw::TEEC_Context>);
@@ -69,6 +155,9 @@ impl Registered {
     /// Its bytes.
     #[must_use]
     pub fn bytes(&self) -> &[AtomicU8] {
+        if self.memory.buffer.is_null() {
+            return &[]; // a protected buffer
+        }
         // SAFETY: libteec has allocated as many bytes, which live as long as `self`; whoever writes
         // to them, here or in the TEE, does so byte by byte.
         unsafe { std::slice::from_raw_parts(self.memory.buffer.cast(), self.memory.size) }
@@ -255,6 +344,41 @@ impl Client {
         Registered {
             memory,
             _context: Arc::clone(&self.context),
+        }
+    }
+
+    /// A protected buffer, registered until it is dropped. Nothing of it is to be seen here.
+    ///
+    /// # Errors
+    /// libteec's code.
+    pub fn register_buffer(&self, fd: BorrowedFd<'_>) -> Result<Registered, u32> {
+        let mut memory = Box::new(raw::TEEC_SharedMemory {
+            buffer: ptr::null_mut(),
+            size: 0,
+            flags: raw::TEEC_MEM_INPUT | raw::TEEC_MEM_OUTPUT,
+            imp: raw::TEEC_SharedMemory__Imp {
+                id: -1,
+                alloced_size: 0,
+                shadow_buffer: ptr::null_mut(),
+                registered_fd: -1,
+                flags: 0,
+            },
+        });
+        let context: *const raw::TEEC_Context = &raw const *self.context.0;
+        // SAFETY: the context is open and libteec only reads it here; `memory` is a whole structure, and
+        // the descriptor is open while it is borrowed.
+        let code = unsafe {
+            TEEC_RegisterSharedMemoryFileDescriptor(
+                context.cast_mut(),
+                &raw mut *memory,
+                fd.as_raw_fd(),
+            )
+        };
+        if code == raw::TEEC_SUCCESS {
+            let _context = Arc::clone(&self.context);
+            Ok(Registered { memory, _context })
+        } else {
+            Err(code)
         }
     }
 
