@@ -89,7 +89,7 @@ pub use keybearer_cenc::{Pattern, Scheme, Subsample};
 pub use limits::{
     MAX_FRAGMENT_BYTES, MAX_INIT_BYTES, MAX_MOOF_BYTES, MAX_MOOV_BYTES, MAX_PSSH_BYTES,
 };
-pub use memory::{FragmentMemory, NoMemory};
+pub use memory::{FragmentMemory, NoMemory, PAGE};
 pub use movie::{Presentation, Track, TrackKind};
 pub use protection::{Iv, IvSource, KeyId, Protection, TrackEncryption};
 pub use pssh::Pssh;

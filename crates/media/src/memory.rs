@@ -47,8 +47,9 @@ impl FragmentMemory for Vec<u8> {
     }
 }
 
-/// Bytes of a page of memory, of which systems keep files too.
-pub(crate) const PAGE: usize = 4096;
+/// Bytes of a page, of which systems make memory and keep files. A memory that is to serve for so many bytes
+/// of media data has one page more, so that their place in it can be chosen.
+pub const PAGE: usize = 4096;
 
 /// Media data: the used part of a memory. They lie in their pages as they do in those of the file, so that
 /// reading and writing copies page by page: that takes a tenth less time than across pages.

@@ -5,8 +5,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{Read, Write};
 
 use keybearer_media::{
-    BatchLimit, ClearWriter, Fragment, KeyId, MediaError, MediaReader, Part, Presentation, Pssh,
-    Sample,
+    BatchLimit, ClearWriter, Fragment, KeyId, MediaError, MediaReader, PAGE, Part, Presentation,
+    Pssh, Sample,
 };
 
 use super::memory::MediaMemory;
@@ -105,7 +105,7 @@ struct Lent {
     bytes: usize,
     /// It has none, so that asking again is of no use.
     refused: bool,
-    /// Media data of the largest fragment so far: where an input cannot tell what comes, the best guess.
+    /// What the largest fragment so far needed: where an input cannot tell what comes, the best guess.
     largest: usize,
 }
 
@@ -176,7 +176,8 @@ impl<D: SampleDecryptor> Walk<'_, D> {
         let key_ids = tracks.flat_map(|track| track.key_ids()).collect();
         self.prepare(key_ids, fragment.pssh())
             .map_err(PlaybackError::Decryptor)?;
-        self.lent.largest = self.lent.largest.max(fragment.media().len());
+        let needed = fragment.media().len().saturating_add(PAGE);
+        self.lent.largest = self.lent.largest.max(needed);
         while let Err(error) = self.decrypt(reader.fragment()) {
             if !reader.can_reread() || !self.decryptor.recover(&error) {
                 return Err(PlaybackError::Decryptor(error));
