@@ -35,7 +35,7 @@ pub(crate) use contents::StoredKey;
 pub(crate) use devices::DeviceRecord;
 pub use devices::DeviceView;
 pub(crate) use error::StoreError;
-use group::Groups;
+use group::{Announced, Groups};
 pub(crate) use licenses::LicenseRecord;
 pub use log::{KeyRules, LogEntry, LogEvent, Totals};
 pub(crate) use tokens::{TokenKind, TokenRecord, TokenUser};
@@ -108,6 +108,12 @@ impl Store {
             }
         })?;
         Ok(store)
+    }
+
+    /// Says that a change is coming, so that those before it may become durable with it. To be dropped
+    /// just before it, and before anything that may take long.
+    pub(crate) fn announce(&self) -> Announced<'_> {
+        self.groups.announce()
     }
 
     /// Runs `work` as one change: durable when this returns, undone when `work` fails. Changes that

@@ -81,6 +81,7 @@ struct Granted {
 impl Service {
     /// Answers a licence request.
     pub(crate) fn license(&self, message: &[u8]) -> Result<Vec<u8>, Fault> {
+        let coming = self.store.announce();
         let now = self.now();
         let certificate = self.keys.service();
         let crypto = self.keys.crypto();
@@ -103,6 +104,8 @@ impl Service {
             now,
             &asked,
             |view| {
+                // An operator's service may take long to say what it thinks.
+                drop(coming);
                 let barred = Self::barred(view, &opened.device.claims)?;
                 if barred.is_none()
                     && let Some(said) = self.ask_operator(view, &opened)?

@@ -2,12 +2,14 @@
 //!
 //! Promises each change what it would have alone: it sees those before it, it is durable when its
 //! caller hears of it, and it leaves nothing behind when it fails. Waiting for the disk is what a
-//! change costs most, and whoever comes while another waits for it joins the next group: nobody is
-//! made to wait for company that has not come. Trusts no change: one that fails, or panics, takes
-//! none of its company with it.
+//! change costs most, and whoever comes while another waits for it joins the next group. A change may
+//! be announced before it comes, and those before it wait for it, for [`PATIENCE`] at most: nobody is
+//! made to wait for company of which nothing is known. Trusts no change: one that fails, or panics,
+//! takes none of its company with it; nor an announcement, which may come to nothing.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use redb::Database;
 
@@ -17,15 +19,41 @@ use super::{Change, StoreError};
 /// still come.
 const MOST: usize = 64;
 
+/// How long a group waits for those who were announced: about as long as the disk takes.
+const PATIENCE: Duration = Duration::from_millis(2);
+
 /// Where changes meet.
-#[derive(Default)]
 pub(super) struct Groups {
     /// The group that more may join. Held while a change is made or a group is committed: changes
     /// come one after the other.
     open: Mutex<Option<Group>>,
-    /// How many are about to take their turn. Whoever leaves a group open knows by it that another
-    /// will come and end it.
+    /// How many are about to take their turn. Whoever leaves a group open for them knows that another
+    /// will come.
     arriving: AtomicUsize,
+    /// How many were announced. Whoever leaves a group open for them ends it if they stay away.
+    announced: AtomicUsize,
+    /// [`PATIENCE`], but for tests.
+    patience: Duration,
+}
+
+impl Default for Groups {
+    fn default() -> Self {
+        Self {
+            open: Mutex::default(),
+            arriving: AtomicUsize::default(),
+            announced: AtomicUsize::default(),
+            patience: PATIENCE,
+        }
+    }
+}
+
+/// Says that a change is coming. To be dropped when it comes, or when it turns out that none does.
+pub(crate) struct Announced<'a>(&'a AtomicUsize);
+
+impl Drop for Announced<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Changes in one transaction, one after the other.
@@ -57,6 +85,12 @@ enum Outcome {
 }
 
 impl Groups {
+    /// Announces a change.
+    pub(super) fn announce(&self) -> Announced<'_> {
+        self.announced.fetch_add(1, Ordering::Relaxed);
+        Announced(&self.announced)
+    }
+
     /// Makes a change in company. None where a member that came later failed and the change was
     /// undone with it: it is to be made again, [alone](Self::alone).
     pub(super) fn together<T, E: From<StoreError>>(
@@ -76,17 +110,39 @@ impl Groups {
         // A failure, or a panic, drops the group here: it is undone, and its members are told.
         let result = work(&group.change)?;
         group.members += 1;
-        if self.arriving.load(Ordering::Relaxed) == 0 || group.members >= MOST {
+        let expected = [&self.arriving, &self.announced];
+        let nobody = |of: &AtomicUsize| of.load(Ordering::Relaxed) == 0;
+        if expected.into_iter().all(nobody) || group.members >= MOST {
             group.commit()?;
             return Ok(Some(result));
         }
         let end = Arc::clone(&group.end.0);
         *open = Some(group);
         drop(open);
-        match end.wait() {
+        let outcome = match end.wait_for(self.patience) {
+            Some(outcome) => outcome,
+            None => {
+                self.end(&end);
+                end.wait()
+            }
+        };
+        match outcome {
             Outcome::Durable => Ok(Some(result)),
             Outcome::Failed(error) => Err(StoreError::Group(error).into()),
             Outcome::Undone => Ok(None),
+        }
+    }
+
+    /// Ends a group that has waited long enough, unless that was done, or somebody comes who will.
+    fn end(&self, waited: &Arc<End>) {
+        let mut open = lock(&self.open);
+        if self.arriving.load(Ordering::Relaxed) > 0 {
+            return;
+        }
+        let group = open.take_if(|group| Arc::ptr_eq(&group.end.0, waited));
+        if let Some(group) = group {
+            // Should it fail, its members hear of it, who asks among them.
+            let _ = group.commit();
         }
     }
 
@@ -148,6 +204,15 @@ impl Drop for Ending {
 }
 
 impl End {
+    /// The outcome, if it is told within this time.
+    fn wait_for(&self, time: Duration) -> Option<Outcome> {
+        let (outcome, _) = self
+            .told
+            .wait_timeout_while(lock(&self.outcome), time, |outcome| outcome.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        outcome.clone()
+    }
+
     fn wait(&self) -> Outcome {
         let mut outcome = lock(&self.outcome);
         loop {

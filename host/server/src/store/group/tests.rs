@@ -8,6 +8,7 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use redb::{Database, StorageBackend};
 
@@ -252,4 +253,44 @@ fn a_full_group_waits_for_nobody() {
         }
     });
     assert_eq!(disk.after_a_crash("members"), MOST as u64);
+}
+
+#[test]
+fn a_change_that_was_announced_is_waited_for() {
+    let disk = Disk::default();
+    let mut store = disk.store();
+    store.groups.patience = Duration::from_secs(3600);
+    let coming = store.announce();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| store.change(|change| change.set_number("first", 1)));
+        while lock(&store.groups.open).is_none() {
+            thread::yield_now();
+        }
+        assert_eq!(disk.after_a_crash("first"), 0, "it waits");
+        let before = disk.syncs();
+        drop(coming);
+        store
+            .change(|change| change.set_number("second", change.number("first")?))
+            .unwrap();
+        assert!(disk.syncs() > before);
+        first.join().unwrap().unwrap();
+    });
+    assert_eq!(disk.after_a_crash("first"), 1);
+    assert_eq!(disk.after_a_crash("second"), 1, "it came into the group");
+}
+
+#[test]
+fn a_change_that_was_announced_and_does_not_come_is_not_waited_for_long() {
+    let disk = Disk::default();
+    let store = disk.store();
+    let _stays_away = store.announce();
+    thread::scope(|scope| {
+        for name in ["first", "second", "third"] {
+            let (disk, store) = (&disk, &store);
+            scope.spawn(move || {
+                store.change(|change| change.set_number(name, 1)).unwrap();
+                assert_eq!(disk.after_a_crash(name), 1, "{name}");
+            });
+        }
+    });
 }
