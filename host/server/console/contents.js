@@ -16,7 +16,7 @@ export async function showContents(main) {
   const sections = SECTIONS.map(({ kind, title, empty }) => {
     const rows = contents.filter((content) => content.kind === kind).map((content) => contentRow(content, known));
     if (rows.length === 0 && empty === null) return null;
-    const heads = ['Content', 'For whom', 'Track', 'Key id', 'Protection', 'Lowest level', 'Profile'];
+    const heads = ['Content', 'For whom', 'Track', 'Key id', 'Protection', 'From level', 'Profile'];
     return el(
       'section',
       { class: 'panel', 'aria-label': title },

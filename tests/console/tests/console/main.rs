@@ -4,6 +4,11 @@
 //! The pictures of the console's README are taken on the way, into the build's folder for temporary
 //! files; `tests/console/pictures.sh` takes them over.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failed expectation is how a test reports"
+)]
+
 mod operator;
 
 use keybearer_client::DenialReason;
