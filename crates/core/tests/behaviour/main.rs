@@ -11,7 +11,6 @@ mod support;
 
 mod attestation;
 mod buffers;
-mod attestation;
 mod call;
 mod canary;
 mod cross_product;
