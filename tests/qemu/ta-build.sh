@@ -1,6 +1,6 @@
 #!/bin/bash
 # ta-build.sh CRATE OUT [CARGO ARGS]: builds the trusted application in CRATE (its identity is in
-# CRATE/uuid.txt) and leaves it signed as OUT/UUID.ta.
+# CRATE/uuid.txt) and leaves it signed as OUT/UUID.ta, with its measurement as OUT/UUID.measurement.
 #
 # TA_SIGN_KEY   the builder's private key (PEM); OP-TEE on the device must hold its public half.
 #               "insecure-development-key" means the key that everyone who has OP-TEE's development
@@ -39,4 +39,7 @@ done
 # Debian's python3: another one has no `cryptography`
 /usr/bin/python3 "$KIT/scripts/sign_encrypt.py" --uuid "$uuid" --key "$key" --ta-version "${TA_VERSION:-0}" \
     --in "$target/$uuid.stripped.elf" --out "$out/$uuid.ta" > "$target/sign.log" || { cat "$target/sign.log" >&2; exit 1; }
+# What an attestation of the running application will say: a service can list it.
+"$QEMU_DIR/measure.py" "$target/$uuid.stripped.elf" > "$out/$uuid.measurement"
+say "measurement $(cat "$out/$uuid.measurement")"
 say "signed $uuid.ta, $(stat -c %s "$out/$uuid.ta") bytes"
