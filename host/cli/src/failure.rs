@@ -329,6 +329,8 @@ mod tests {
             (167, Denied),
             (168, Denied),
             (169, Trusted),
+            (170, Trusted),
+            (171, Trusted),
             (192, Input),
             (193, Input),
             (194, Input),
