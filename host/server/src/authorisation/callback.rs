@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 use keybearer_license::{Denial, DenialReason};
 use serde::{Deserialize, Serialize};
 use ureq::Agent;
+use ureq::http::StatusCode;
 
 use super::Right;
 use super::claims::{RightForm, rights};
@@ -57,14 +58,14 @@ impl Asker {
     /// Asks, and waits for the answer until the deadline.
     ///
     /// # Errors
-    /// A denial: [`DenialReason::Overloaded`] where the service did not answer, with the time to
-    /// try again; [`DenialReason::NotAuthorised`] where its answer is not one.
+    /// A denial: [`DenialReason::Overloaded`] where the service did not answer or says that it cannot
+    /// now (a status of 5xx, or 429), with the time to try again; [`DenialReason::NotAuthorised`] where its answer is not one.
     pub(crate) fn ask(
         &self,
         spec: &CallbackSpec,
         question: &Question,
     ) -> Result<Vec<Right>, Denial> {
-        let body = serde_json::to_vec(question).map_err(|error| bad("callback.answer", error))?;
+        let body = serde_json::to_vec(question).map_err(|error| unreadable(&error))?;
         let mut request = self
             .0
             .post(&spec.url)
@@ -81,9 +82,13 @@ impl Asker {
             .build()
             .send(&body[..])
             .map_err(|error| silent(spec, &error))?;
-        if answer.status() != 200 {
-            return Err(bad("callback.status", answer.status().as_u16())
-                .because(200, answer.status().as_u16()));
+        let status = answer.status();
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            tracing::warn!(url = spec.url, %status, "the authorisation callback cannot answer now");
+            return Err(later("callback.status", 200, status.as_u16()));
+        }
+        if status != StatusCode::OK {
+            return Err(bad("callback.status", status.as_u16()).because(200, status.as_u16()));
         }
         let bytes = match answer
             .body_mut()
@@ -98,8 +103,7 @@ impl Asker {
             }
             Err(error) => return Err(silent(spec, &error)),
         };
-        let answer: Answer =
-            serde_json::from_slice(&bytes).map_err(|error| bad("callback.answer", error))?;
+        let answer: Answer = serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))?;
         rights(answer.content_rights, "callback.contentRights")
     }
 }
@@ -112,6 +116,20 @@ fn bad(rule: &str, found: impl std::fmt::Display) -> Denial {
         .public(code::UNGRANTED)
 }
 
+/// The service's answer, or a question to it, is not of its form. The log says where; the device is
+/// not told what stands in the operator's answers.
+fn unreadable(error: &serde_json::Error) -> Denial {
+    tracing::warn!(%error, "the authorisation callback's answer cannot be read");
+    bad("callback.answer", "something else")
+}
+
+/// No answer now, perhaps in a while.
+fn later(rule: &str, wanted: impl std::fmt::Display, found: impl std::fmt::Display) -> Denial {
+    let mut denial = refusal(DenialReason::Overloaded, rule).because(wanted, found);
+    denial.retry_after_seconds = Some(RETRY_SECONDS);
+    denial
+}
+
 /// The service did not answer. The device is not told where it is.
 fn silent(spec: &CallbackSpec, error: &ureq::Error) -> Denial {
     tracing::warn!(url = spec.url, %error, "the authorisation callback did not answer");
@@ -120,10 +138,6 @@ fn silent(spec: &CallbackSpec, error: &ureq::Error) -> Denial {
     } else {
         "callback.unreachable"
     };
-    let mut denial = refusal(DenialReason::Overloaded, rule).because(
-        format_args!("an answer within {} ms", spec.timeout.as_millis()),
-        "none",
-    );
-    denial.retry_after_seconds = Some(RETRY_SECONDS);
-    denial
+    let deadline = spec.timeout.as_millis();
+    later(rule, format_args!("an answer within {deadline} ms"), "none")
 }

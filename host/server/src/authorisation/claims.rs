@@ -225,6 +225,7 @@ pub(super) fn rights(forms: Vec<RightForm>, rule: &str) -> Result<Vec<Right>, De
     if forms.len() > MAX_RIGHTS {
         return Err(too_many("contents", MAX_RIGHTS, forms.len()));
     }
+    let of_tracks = format!("{rule}.tracks");
     let (mut profiles, mut explicit) = (false, false);
     let mut terms = |profile: Option<String>, rules: Option<ExplicitRules>| {
         profiles |= profile.is_some();
@@ -247,15 +248,13 @@ pub(super) fn rights(forms: Vec<RightForm>, rule: &str) -> Result<Vec<Right>, De
         for track in form.tracks {
             let named = tracks_named(&track.track_type);
             if named.is_empty() {
-                return Err(invalid("token.tracks")
+                return Err(invalid(&of_tracks)
                     .because("Audio, SD, HD, UHD, UHD1, UHD2 or other", &track.track_type));
             }
             let own = terms(track.usage_rules_profile_id, track.usage_rules);
             for of in named {
                 if tracks.iter().any(|(known, _)| known == of) {
-                    return Err(
-                        invalid("token.tracks").because("each track once", &track.track_type)
-                    );
+                    return Err(invalid(&of_tracks).because("each track once", &track.track_type));
                 }
                 tracks.push((*of, own.clone()));
             }

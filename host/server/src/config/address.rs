@@ -1,4 +1,6 @@
-//! The address that devices are given.
+//! Addresses: the one that devices are given, and those of the operator's services.
+
+use std::net::IpAddr;
 
 use axum::http::Uri;
 use keybearer_license::MAX_URL;
@@ -29,4 +31,18 @@ pub(super) fn check(url: &str) -> Result<(), String> {
         Some(authority) if !authority.host().is_empty() => Ok(()),
         _ => refuse("it names no host"),
     }
+}
+
+/// Whether nobody on a network reads what is sent there: `https`, or a host that is this machine.
+pub(super) fn is_private(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else {
+        return false;
+    };
+    let host = uri.host().unwrap_or_default();
+    let number = host.trim_start_matches('[').trim_end_matches(']');
+    uri.scheme_str() == Some("https")
+        || host == "localhost"
+        || number
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }

@@ -50,6 +50,7 @@ pub struct CallbackSpec {
     /// How long it may take, from the first byte sent to the last received.
     pub timeout: Duration,
     /// The private file with the text that it is sent as a bearer token, so that it knows who asks.
+    /// Only with `https`, or where the address is one of this machine's own.
     pub bearer_file: Option<PathBuf>,
     /// That text, once the file was read.
     pub bearer: Option<SharedSecret>,
@@ -151,6 +152,13 @@ impl Tenant {
         };
         super::address::check(&callback.url)
             .map_err(|why| of(format!("callback: url = {:?}: {why}", callback.url)))?;
+        let secret = callback.bearer_file.is_some() || callback.bearer.is_some();
+        if secret && !super::address::is_private(&callback.url) {
+            return Err(of(format!(
+                "callback: url = {:?}: a bearer token is sent by https:// alone, or within this machine",
+                callback.url
+            )));
+        }
         let time = callback.timeout;
         if time.is_zero() || time > Duration::from_millis(MAX_CALLBACK_MS) {
             return Err(of(format!(

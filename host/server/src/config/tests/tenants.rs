@@ -57,6 +57,15 @@ fn the_operators_service_has_an_address_and_a_deadline() {
     let config = parse(&callback("url = \"http://shop.example/a\"")).unwrap();
     let spec = config.tenants[0].callback.as_ref().unwrap();
     assert_eq!(spec.timeout.as_millis(), 2000);
+    for url in [
+        "https://shop",
+        "http://localhost:8080",
+        "http://127.0.0.2/a",
+        "http://[::1]/a",
+    ] {
+        let text = format!("url = \"{url}\"\nbearer_file = \"shop.key\"");
+        parse(&callback(&text)).unwrap();
+    }
     for (text, part) in [
         ("url = \"ftp://shop\"", "begins with https:// or http://"),
         ("url = \"http://a:b@shop\"", "user name or password"),
@@ -67,6 +76,14 @@ fn the_operators_service_has_an_address_and_a_deadline() {
         (
             "url = \"http://shop\"\ntimeout_ms = 10001",
             "expected 1 to 10000",
+        ),
+        (
+            "url = \"http://shop\"\nbearer_file = \"shop.key\"",
+            "by https:// alone",
+        ),
+        (
+            "url = \"http://127.0.0.1.shop\"\nbearer_file = \"shop.key\"",
+            "by https:// alone",
         ),
     ] {
         let error = error(&callback(text));
@@ -80,7 +97,7 @@ fn secrets_come_from_private_files_alone() {
     let path = folder.path().join("shop.key");
     let text = with(
         "[[tenant.credential]]\nkid = \"a\"\nalg = \"HS256\"\nsecret_file = \"shop.key\"\n\
-                     [tenant.callback]\nurl = \"http://shop\"\nbearer_file = \"shop.key\"\n",
+                     [tenant.callback]\nurl = \"https://shop\"\nbearer_file = \"shop.key\"\n",
     );
     let read = || {
         Config::parse(&text, folder.path())

@@ -172,6 +172,8 @@ fn an_operators_service_that_does_not_answer_authorises_nobody() {
         says("200 OK", &json!({ "granted": true })),
         says("403 Forbidden", &json!({})),
         says("302 Found", &json!({})),
+        says("503 Service Unavailable", &json!({})),
+        says("429 Too Many Requests", &json!({})),
         endless,
         b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{".to_vec(),
         Vec::new(),
@@ -182,15 +184,24 @@ fn an_operators_service_that_does_not_answer_authorises_nobody() {
         tenants[0].callback = Some(callback);
     });
     let player = setting.player(Drm::Prm);
-    for rule in [
-        "callback.answer",
-        "callback.status",
-        "callback.status",
-        "callback.size",
-        "callback.unreachable",
-        "callback.unreachable",
+    for (rule, reason) in [
+        ("callback.answer", DenialReason::NotAuthorised),
+        ("callback.status", DenialReason::NotAuthorised),
+        ("callback.status", DenialReason::NotAuthorised),
+        ("callback.status", DenialReason::Overloaded),
+        ("callback.status", DenialReason::Overloaded),
+        ("callback.size", DenialReason::NotAuthorised),
+        ("callback.unreachable", DenialReason::Overloaded),
+        ("callback.unreachable", DenialReason::Overloaded),
     ] {
-        broken(player.acquire(&[1], Ask::default()), rule);
+        let denial = broken(player.acquire(&[1], Ask::default()), rule);
+        assert_eq!(denial.reason, Some(reason), "{rule}");
+        assert_eq!(
+            denial.retry_after_seconds.is_some(),
+            reason == DenialReason::Overloaded
+        );
+        // What stands in the operator's answers is not the device's business.
+        assert!(!denial.found.unwrap_or_default().contains("granted"));
     }
     // Nobody listens any more.
     let denial = broken(player.acquire(&[1], Ask::default()), "callback.unreachable");
