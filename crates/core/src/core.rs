@@ -188,7 +188,7 @@ impl<P: Platform> Core<P> {
         if request.len() > MAX_REQUEST {
             return Err(Status::RequestTooLarge);
         }
-        if media::would_leak(media) {
+        if media::would_leak(client.caller, media) {
             return Err(Status::ProtectedInput);
         }
         let now = self.parts.clock.as_mut().map(Clock::now).transpose();

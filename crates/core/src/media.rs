@@ -2,6 +2,8 @@
 
 use keybearer_wire::Status;
 
+use crate::core::Caller;
+
 /// The platform could not reach media that the call said is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the media slot cannot be reached")]
@@ -55,9 +57,14 @@ pub trait Media {
 
 /// Whether a call takes from protected memory and gives to memory that the normal world can read. No
 /// command may, whatever it does: content that was put where only hardware can use it would come out.
-pub(crate) fn would_leak(media: &dyn Media) -> bool {
+///
+/// A host never takes from there, wherever the response goes: its size reaches the host all the same,
+/// and so does what a later call says of what this one changed.
+pub(crate) fn would_leak(caller: Caller, media: &dyn Media) -> bool {
     let gives_to_protected = || {
-        media.response_is_protected() && (media.output_len() == 0 || media.output_is_protected())
+        caller == Caller::Decoder
+            && media.response_is_protected()
+            && (media.output_len() == 0 || media.output_is_protected())
     };
     media.input_is_protected() && !gives_to_protected()
 }

@@ -110,7 +110,7 @@ statuses! {
     PictureTooLarge = 168, "the picture is larger than the key allows";
     DurationTooLong = 169, "one call may cover at most two seconds of media";
     UnprotectedOutput = 170, "this may only be written to memory that the normal world cannot read, and the output is none";
-    ProtectedInput = 171, "no command takes from memory that the normal world cannot read and gives to memory that it can";
+    ProtectedInput = 171, "what a host sends lies in memory that the normal world can read, and what comes from other memory goes to none that it can";
 
     // 192..: the decoder of a protected session
     ContentRejected = 192, "the access unit is no content that decodes; decoding goes on at the next IDR";

@@ -1,17 +1,19 @@
 //! Who opens a session: a program of the normal world, or the decoder.
 
 use keybearer_core::Caller;
-use keybearer_ta_entry::caller::is_application;
+use keybearer_ta_entry::caller::application;
 
 /// Who opens the session that the TEE is opening right now. `decoder` is the UUID of the decoder that
 /// this build is for, as text in lower case.
 ///
-/// Whoever is not known to be the decoder is a host, which is given nothing clear.
+/// `None` is another trusted application, which gets no session: its own memory would pass for a
+/// protected buffer, and clear content is not for it. Whom the TEE does not describe is a host.
 #[must_use]
-pub fn caller(decoder: Option<&str>) -> Caller {
-    match decoder {
-        Some(decoder) if is_application(decoder) => Caller::Decoder,
-        _ => Caller::Host,
+pub fn caller(decoder: Option<&str>) -> Option<Caller> {
+    match application() {
+        None => Some(Caller::Host),
+        Some(uuid) if Some(uuid.as_str()) == decoder => Some(Caller::Decoder),
+        Some(_) => None,
     }
 }
 

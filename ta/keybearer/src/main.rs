@@ -56,7 +56,7 @@ fn destroy() {
 
 #[ta_open_session]
 fn open(_: &mut NoSlots, connection: &mut Connection) -> Result<()> {
-    let caller = caller(DECODER);
+    let caller = caller(DECODER).ok_or(ErrorKind::AccessDenied)?;
     let client = with_core(|core| core.connect(caller))?;
     connection.0 = Some(client.ok_or(ErrorKind::Busy)?);
     Ok(())

@@ -16,8 +16,7 @@ pub use monitor::MonitoredOutputs;
 pub use rng::TeeRng;
 pub use storage::PrivateStorage;
 
-use keybearer_core::{NoCounter, Parts, Platform, StoredIdentity};
-use keybearer_crypto::CryptoError;
+use keybearer_core::{NoCounter, Parts, Platform, PlatformError, StoredIdentity};
 use keybearer_crypto_soft::SoftCrypto;
 
 use crate::config::MONITOR;
@@ -45,17 +44,18 @@ impl Platform for GlobalPlatform {
 /// One of each, for a new instance of the trusted application.
 ///
 /// # Errors
-/// [`CryptoError::Rng`] when there is no randomness to tell this instance from another.
-pub fn parts() -> Result<Parts<GlobalPlatform>, CryptoError> {
+/// [`PlatformError::Random`] when there is no randomness to tell this instance from another, and as
+/// [`AttestationPta::of_this_tee`] has it.
+pub fn parts() -> Result<Parts<GlobalPlatform>, PlatformError> {
     let mut rng = TeeRng;
-    let clock = SystemClock::of_this_instance(&mut rng)?;
+    let clock = SystemClock::of_this_instance(&mut rng).map_err(|_| PlatformError::Random)?;
     Ok(Parts {
         rng,
         clock,
         vault: PrivateStorage,
         counter: None,
         identity: StoredIdentity::new(PrivateStorage, TeeRng, SoftCrypto),
-        attester: AttestationPta::of_this_tee(),
+        attester: AttestationPta::of_this_tee()?,
         outputs: MonitoredOutputs::of(MONITOR),
         crypto: SoftCrypto,
     })

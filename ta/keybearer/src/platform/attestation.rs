@@ -34,13 +34,16 @@ pub struct AttestationPta;
 
 impl AttestationPta {
     /// The PTA; `None` where OP-TEE was built without it.
-    #[must_use]
-    pub fn of_this_tee() -> Option<Self> {
+    ///
+    /// # Errors
+    /// [`PlatformError::Attestation`] where OP-TEE does not say, as when the client is killed while it
+    /// looks for an application of that name. An instance that took the PTA for there would refuse every
+    /// request from then on, so there is none: the next client has OP-TEE asked again.
+    pub fn of_this_tee() -> Result<Option<Self>, PlatformError> {
         match session() {
-            // OP-TEE knows no application of that name. Any other failure is no proof that there is
-            // none: it fails again at the request, which then says so.
-            Err(error) if error.kind() == ErrorKind::ItemNotFound => None,
-            _ => Some(Self),
+            Ok(_) => Ok(Some(Self)),
+            Err(error) if error.kind() == ErrorKind::ItemNotFound => Ok(None),
+            Err(_) => Err(PlatformError::Attestation),
         }
     }
 }

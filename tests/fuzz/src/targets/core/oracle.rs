@@ -144,7 +144,9 @@ impl Oracle {
             "{command:?} by the wrong kind of caller: {status}"
         );
         if let Some((before, after)) = call.room {
-            let out = call.place.response && (after.is_empty() || call.place.output);
+            let out = self.decoders.contains(&call.client)
+                && call.place.response
+                && (after.is_empty() || call.place.output);
             claim!(
                 !call.place.input || out || status != Status::Ok && before == after,
                 "{command:?} took from protected memory and gave to other: {status}"
