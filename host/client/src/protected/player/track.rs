@@ -81,7 +81,10 @@ impl<'p> ProtectedTrack<'p> {
         let time = self.number;
         self.number += 1;
         let lasts = batch.samples().iter();
-        self.at += lasts.map(|sample| u64::from(sample.duration)).sum::<u64>();
+        // A file may begin at any time.
+        self.at = lasts.fold(self.at, |at, sample| {
+            at.saturating_add(sample.duration.into())
+        });
         list(&mut self.table, batch)?;
         let mut timed = false;
         loop {
