@@ -30,4 +30,5 @@ if ! command -v chromium > /dev/null || ! command -v chromedriver > /dev/null; t
         { tail -20 "$log" >&2; die "${packages[*]} could not be installed"; }
     rm -f "$log"
 fi
-say "browser ready: $(chromium --version 2> /dev/null || die 'chromium does not start')"
+version=$(chromium --version 2> /dev/null) || die 'chromium does not start'
+say "browser ready: $version"

@@ -13,7 +13,9 @@ const drafts = new Map();
 
 /** The draft of a profile; that of a new one where `id` is null. */
 export async function draftOf(id) {
-  if (!drafts.has(id)) drafts.set(id, await Draft.open(id));
+  // What nobody has changed here may have changed there; of a new profile there is nothing yet.
+  const isKept = drafts.has(id) && (id === null || hasDraft(id));
+  if (!isKept) drafts.set(id, await Draft.open(id));
   return drafts.get(id);
 }
 

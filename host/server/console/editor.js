@@ -211,8 +211,10 @@ async function write(view) {
   try {
     const warnings = await draft.save();
     notify(warnings.length > 0 ? `Saved ${draft.id}, with ${warnings.length} warning(s)` : `Saved ${draft.id}. The next licence follows it.`);
-    location.hash = `#/profiles/edit/${encodeURIComponent(draft.id)}/${family}`;
-    if (draft.saved !== null) await showEditor(view.main, draft.id, family);
+    const place = `#/profiles/edit/${encodeURIComponent(draft.id)}/${family}`;
+    // Elsewhere the page draws itself for its new address.
+    if (location.hash === place) await showEditor(view.main, draft.id, family);
+    else location.hash = place;
   } catch (error) {
     notify(error.message, 'bad');
   }

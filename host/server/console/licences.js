@@ -39,7 +39,10 @@ export async function showLicences(main) {
   };
   const load = async () => {
     const query = `/log?newest=true&limit=${PAGE}${before === null ? '' : `&before=${before}`}`;
+    const asked = before;
     const log = await get(query);
+    // Another page was asked for meanwhile.
+    if (asked !== before) return;
     const same = log.entries.length === entries.length && log.entries[0]?.number === entries[0]?.number;
     totals.replaceChildren(
       ...total('Licences', log.totals.licenses),

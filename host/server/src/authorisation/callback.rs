@@ -104,7 +104,14 @@ impl Asker {
             Err(error) => return Err(silent(spec, &error)),
         };
         let answer: Answer = serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))?;
-        rights(answer.content_rights, "callback.contentRights")
+        rights(answer.content_rights, "callback.contentRights").map_err(|denial| {
+            let found = denial.found.as_deref().unwrap_or_default();
+            tracing::warn!(found, "the authorisation callback's rights are none");
+            Denial {
+                found: None,
+                ..denial
+            }
+        })
     }
 }
 
