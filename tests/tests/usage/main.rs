@@ -61,6 +61,7 @@ fn what_is_expected_is_what_the_table_shows() {
     for (level, word, shown) in [
         ("low", Word::Host, include_str!("low.txt")),
         ("medium", Word::Host, include_str!("medium.txt")),
+        ("high", Word::Monitor, include_str!("high.txt")),
     ] {
         let table = table(level, word);
         assert!(table == shown, "at {level} it is\n{table}");
