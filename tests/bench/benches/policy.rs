@@ -13,7 +13,7 @@ use keybearer_backend::{BackendChoice, BackendOptions, detect};
 use keybearer_bench::report::Report;
 use keybearer_bench::rounds::{Contender, ratio, take_turns, thread_time};
 use keybearer_crypto::Secret;
-use keybearer_license::{KeyId, Scheme, TrackType};
+use keybearer_license::{IvKind, KeyId, Scheme, TrackType};
 use keybearer_rules::{
     Column, Content, Demand, Device, Drm, Level, Output, OutputKind, OutputPolicy, Outputs,
     Readings, Report as OutputsReport, Rules, Source, Term, decide,
@@ -46,6 +46,8 @@ fn main() {
             TrackType::Sd,
             Scheme::Cenc,
         );
+        // As the calls below state them.
+        key.iv = IvKind::PerSample16;
         key.policy = policy;
         let put = registry.put_content(ContentSpec::open(id, vec![key]));
         put.expect("the content is acceptable");
