@@ -11,6 +11,37 @@ use keybearer_wire::field::{Blob, List};
 use crate::post;
 use crate::samples::Sample;
 
+/// What a host states of itself that states nothing.
+///
+/// # Panics
+/// Never: nothing fits into any limit.
+#[must_use]
+pub fn no_capabilities() -> Vec<u8> {
+    Capabilities::default()
+        .to_bytes()
+        .expect("nothing fits into any limit")
+}
+
+/// What builds a request for keys in a session.
+#[must_use]
+pub fn acquisition<'a>(
+    session: u64,
+    kids: &[[u8; 16]],
+    capabilities: &'a [u8],
+) -> body::BuildRequest<'a> {
+    body::BuildRequest {
+        session,
+        kind: RequestKind::Acquire,
+        key_ids: List(kids.to_vec()),
+        init_data: List(Vec::new()),
+        stored: false,
+        token: None,
+        capabilities: Blob(capabilities),
+        license: None,
+        service_info: None,
+    }
+}
+
 /// One connection to a trusted side with the handle of a session, its own or not.
 pub struct Bare {
     /// The connection.
@@ -65,20 +96,8 @@ impl Bare {
     /// # Errors
     /// Those of the trusted side.
     pub fn request(&mut self, kid: [u8; 16]) -> Result<Vec<u8>, CallError> {
-        let capabilities = Capabilities::default()
-            .to_bytes()
-            .expect("nothing fits into any limit");
-        let request = body::BuildRequest {
-            session: self.session,
-            kind: RequestKind::Acquire,
-            key_ids: List(vec![kid]),
-            init_data: List(Vec::new()),
-            stored: false,
-            token: None,
-            capabilities: Blob(&capabilities),
-            license: None,
-            service_info: None,
-        };
+        let capabilities = no_capabilities();
+        let request = acquisition(self.session, &[kid], &capabilities);
         Ok(self.connection.exchange(&request)?.bytes.0.to_vec())
     }
 

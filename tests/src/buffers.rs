@@ -6,15 +6,15 @@
 
 use keybearer_client::AnchorDigest;
 use keybearer_crypto::Secret;
-use keybearer_license::{Capabilities, IvKind, KeyId, Scheme, TrackType};
+use keybearer_license::{IvKind, KeyId, Scheme, TrackType};
 use keybearer_rules::Level;
 use keybearer_server::{ContentSpec, KeySpec};
 use keybearer_tee::{BufferRange, CallError, Media, ProtectedSession};
 use keybearer_wire::SampleTableBuilder;
-use keybearer_wire::body::{self, Decrypted, RequestKind};
-use keybearer_wire::field::{Blob, List};
+use keybearer_wire::body::{self, Decrypted};
+use keybearer_wire::field::Blob;
 
-use crate::bare::Bare;
+use crate::bare::{Bare, acquisition, no_capabilities};
 use crate::high::scenarios::Ground;
 use crate::post;
 
@@ -116,20 +116,8 @@ impl Viewer {
             protected: true,
         };
         self.session = self.keys.exchange(&open)?.session;
-        let capabilities = Capabilities::default()
-            .to_bytes()
-            .expect("nothing fits into any limit");
-        let build = body::BuildRequest {
-            session: self.session,
-            kind: RequestKind::Acquire,
-            key_ids: List(vec![HIGH]),
-            init_data: List(Vec::new()),
-            stored: false,
-            token: None,
-            capabilities: Blob(&capabilities),
-            license: None,
-            service_info: None,
-        };
+        let capabilities = no_capabilities();
+        let build = acquisition(self.session, &[HIGH], &capabilities);
         let message = self.keys.exchange(&build)?.bytes.0.to_vec();
         let answer = post::license(url, &message).expect("the service gives a licence");
         let load = body::LoadAnswer {

@@ -11,12 +11,13 @@ use keybearer_license::{
 use keybearer_rules::Level;
 use keybearer_server::{ContentSpec, DeviceModel, KeySpec};
 use keybearer_tee::{CallError, ClearSession, Tee};
-use keybearer_wire::body::{self, KeyReport, RequestKind};
+use keybearer_wire::body::{self, KeyReport};
 use keybearer_wire::field::{Blob, List};
 use serde_json::json;
 
 use super::film::Film;
 use super::situations::Connected;
+use crate::bare::acquisition;
 use crate::post;
 use crate::service::{MODEL, Service};
 use crate::token::token;
@@ -114,15 +115,8 @@ impl Player {
         let capabilities = capable();
         let token = token(CONTENT, profile);
         let request = body::BuildRequest {
-            session,
-            kind: RequestKind::Acquire,
-            key_ids: List(keys.to_vec()),
-            init_data: List(Vec::new()),
-            stored: false,
             token: Some(Blob(&token)),
-            capabilities: Blob(&capabilities),
-            license: None,
-            service_info: None,
+            ..acquisition(session, keys, &capabilities)
         };
         let request = self.connection.exchange(&request).expect("a request");
         let answer = post::license(&self.url, request.bytes.0).expect("an answer");
