@@ -3,7 +3,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use keybearer_wire::{Exchange, body};
+use keybearer_wire::{Exchange, Status, body};
 
 use super::ProtectedSession;
 use crate::call::call_into;
@@ -42,9 +42,10 @@ impl ProtectedSession {
     ///
     /// # Errors
     /// [`CallError::Refused`] with the trusted side's status: `UnprotectedOutput` for a buffer that
-    /// the normal world can read after all, `PictureTooLarge` where the picture would have to be
-    /// scaled, and those of `Decrypt`. [`TeeError::NoProtectedBuffer`] for a buffer of another session,
-    /// [`TeeError::TooLarge`] for a range that does not lie in it. Nothing is written then.
+    /// the normal world can read after all, which is let go at once, and for a range of no bytes;
+    /// `PictureTooLarge` where the picture would have to be scaled, and those of `Decrypt`.
+    /// [`TeeError::NoProtectedBuffer`] for a buffer of another session, [`TeeError::TooLarge`] for a
+    /// range that does not lie in it. Nothing is written then.
     pub fn deliver(
         &mut self,
         request: &body::Decrypt<'_>,
@@ -53,24 +54,35 @@ impl ProtectedSession {
     ) -> Result<body::Decrypted, CallError> {
         let Self { keys, response, .. } = self;
         let command = body::Decrypt::COMMAND.code();
-        call_into(&mut **keys, response, command, request, (units, to))
+        let delivered = call_into(&mut **keys, response, command, request, (units, to));
+        // Of a range of no bytes nobody can say that it is protected, whatever the buffer is.
+        if to.capacity > 0 && delivered.as_ref().is_err_and(is_unprotected) {
+            // What it is refused with is what the caller is told already.
+            let _ = self.release_buffer(to.buffer);
+        }
+        delivered
     }
 
     /// Has a buffer wiped and lets go of it. Where the trusted side has died, the next instance of it
     /// wipes what the last one wrote.
     ///
     /// # Errors
-    /// [`TeeError::NoProtectedBuffer`] for one that is not registered. When it cannot be wiped, it
-    /// stays registered, and is not to go back to where it came from.
+    /// [`TeeError::NoProtectedBuffer`] for one that is not registered. [`CallError::Refused`] with
+    /// `UnprotectedOutput` for one that is no protected memory: nothing was ever written there, and it is
+    /// let go. When it cannot be wiped for another reason, it stays registered, and is not to go back to
+    /// where it came from.
     pub fn release_buffer(&mut self, buffer: ProtectedBuffer) -> Result<(), CallError> {
         let known = |held: &Held| held.buffer == buffer;
         let at = self.buffers.iter().position(known).ok_or_else(|| {
             TeeError::NoProtectedBuffer("this session has not registered it".into())
         })?;
-        self.wipe(at)?;
+        let wiped = self.wipe(at);
+        if wiped.as_ref().is_err_and(|error| !is_unprotected(error)) {
+            return wiped;
+        }
         self.keys.release_buffer(buffer);
         self.buffers.remove(at);
-        Ok(())
+        wiped
     }
 
     fn wipe(&mut self, at: usize) -> Result<(), CallError> {
@@ -86,7 +98,15 @@ impl ProtectedSession {
     }
 }
 
+/// Whether the trusted side says that it would write to memory that the normal world can read.
+const fn is_unprotected(error: &CallError) -> bool {
+    matches!(error, CallError::Refused(Status::UnprotectedOutput))
+}
+
 /// Overwrites the whole of a buffer with zeros.
+///
+/// # Errors
+/// `UnprotectedOutput` where some of it is no protected memory, and then the rest of it is zeros.
 fn wipe(
     keys: &mut dyn TeeSession,
     response: &mut Vec<u8>,
@@ -94,12 +114,17 @@ fn wipe(
 ) -> Result<(), CallError> {
     let request = body::WipeBuffer {};
     let command = body::WipeBuffer::COMMAND.code();
+    let mut unprotected = None;
     for offset in (0..buffer.size()).step_by(WIPED_AT_ONCE) {
         let len = WIPED_AT_ONCE.min(buffer.size() - offset);
         let to = buffer.range(offset, len);
-        let body::Empty {} = call_into(keys, response, command, &request, (&[], to))?;
+        match call_into(keys, response, command, &request, (&[], to)) {
+            Ok(body::Empty {}) => {}
+            Err(error) if is_unprotected(&error) => unprotected = Some(error),
+            Err(error) => return Err(error),
+        }
     }
-    Ok(())
+    unprotected.map_or(Ok(()), Err)
 }
 
 #[cfg(test)]

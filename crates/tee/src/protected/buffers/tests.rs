@@ -240,17 +240,55 @@ fn what_a_dead_instance_wrote_the_next_one_wipes() {
 fn a_buffer_that_cannot_be_wiped_stays_registered() {
     let (fake, mut session) = Fake::with(16);
     let buffer = session.register_buffer(file().as_fd()).unwrap();
-    fake.state().refuses = Some(Status::UnprotectedOutput);
+    fake.state().refuses = Some(Status::Platform);
     for _ in 0..2 {
         let refused = session.release_buffer(buffer);
-        assert!(matches!(
-            refused,
-            Err(CallError::Refused(Status::UnprotectedOutput))
-        ));
+        assert!(matches!(refused, Err(CallError::Refused(Status::Platform))));
     }
     fake.state().refuses = None;
     session.release_buffer(buffer).unwrap();
     assert_eq!(fake.log().last().unwrap(), "1: releases 1");
+}
+
+/// What is refused as no protected memory is of no use to the session, and is not kept until its end.
+#[test]
+fn an_unprotected_buffer_is_let_go_when_it_is_refused() {
+    let (fake, mut session) = Fake::with(16);
+    let unprotected = |outcome: Result<(), CallError>| {
+        matches!(outcome, Err(CallError::Refused(Status::UnprotectedOutput)))
+    };
+    let [delivered, released] = [(); 2].map(|()| session.register_buffer(file().as_fd()).unwrap());
+    fake.log();
+    fake.state().refuses = Some(Status::UnprotectedOutput);
+    let refused = session.deliver(&decrypt(), &[9], delivered.range(0, 16));
+    assert!(unprotected(refused.map(drop)));
+    assert_eq!(fake.log().last().unwrap(), "1: releases 1");
+    assert!(unprotected(session.release_buffer(released)));
+    assert_eq!(fake.log().last().unwrap(), "1: releases 2");
+    for buffer in [delivered, released] {
+        let gone = session.release_buffer(buffer);
+        assert!(matches!(
+            gone,
+            Err(CallError::Transport(TeeError::NoProtectedBuffer(_)))
+        ));
+    }
+    drop(session);
+    assert!(fake.log().is_empty());
+}
+
+/// No range of no bytes is protected memory: that says nothing of the buffer, which may hold a unit.
+#[test]
+fn a_range_of_no_bytes_takes_no_buffer_from_its_session() {
+    let (fake, mut session) = Fake::with(16);
+    let buffer = session.register_buffer(file().as_fd()).unwrap();
+    fake.state().refuses = Some(Status::UnprotectedOutput);
+    let refused = session.deliver(&decrypt(), &[], buffer.range(4, 0));
+    assert!(refused.is_err());
+    fake.state().refuses = None;
+    fake.log();
+    session.release_buffer(buffer).unwrap();
+    let wiped = ["1: WipeBuffer [] to 1 at 0, 16", "1: releases 1"];
+    assert_eq!(fake.log(), wiped);
 }
 
 /// Nothing takes the place of protected memory.
