@@ -97,6 +97,8 @@ pub struct Track {
 pub struct ProtectedSession {
     tee: Arc<dyn Tee>,
     keys: Box<dyn TeeSession>,
+    /// Where those keys' side has died: the next instance of it, which wipes what the last one wrote.
+    next: Option<Box<dyn TeeSession>>,
     decoder: Option<Box<dyn TeeSession>>,
     track: Option<Track>,
     buffers: Vec<buffers::Held>,
@@ -122,6 +124,7 @@ impl ProtectedSession {
         Ok(Self {
             tee,
             keys,
+            next: None,
             decoder: None,
             track: None,
             buffers: Vec::new(),

@@ -1,6 +1,7 @@
 //! Units that a board's hardware decoder decodes: decrypted into protected buffers, which are wiped
 //! before anybody else gets them.
 
+use std::iter;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use keybearer_wire::{Exchange, Status, body};
@@ -76,7 +77,7 @@ impl ProtectedSession {
         let at = self.buffers.iter().position(known).ok_or_else(|| {
             TeeError::NoProtectedBuffer("this session has not registered it".into())
         })?;
-        let wiped = self.wipe(at);
+        let wiped = self.wipe(at).map_err(Unwiped::error);
         if wiped.as_ref().is_err_and(|error| !is_unprotected(error)) {
             return wiped;
         }
@@ -85,17 +86,75 @@ impl ProtectedSession {
         wiped
     }
 
-    fn wipe(&mut self, at: usize) -> Result<(), CallError> {
-        let Held { buffer, fd } = &self.buffers[at];
-        match wipe(&mut *self.keys, &mut self.response, *buffer) {
-            Err(CallError::Transport(TeeError::Dead)) => {
-                let mut another = self.tee.connect()?;
-                let again = another.register_buffer(fd.as_fd())?;
-                wipe(&mut *another, &mut self.response, again)
+    fn wipe(&mut self, at: usize) -> Result<(), Unwiped> {
+        let Self {
+            tee,
+            keys,
+            next,
+            response,
+            buffers,
+            ..
+        } = self;
+        let Held { buffer, fd } = &buffers[at];
+        match wipe(&mut **keys, response, *buffer) {
+            Err(CallError::Transport(TeeError::Dead)) => {}
+            done => return done.map_err(Unwiped::This),
+        }
+        // The next instance may have died since it was asked last.
+        let kept = next.take().map(Ok);
+        for another in kept.into_iter().chain(iter::once_with(|| tee.connect())) {
+            let mut another = another.map_err(Unwiped::Nobody)?;
+            match wipe_known_elsewhere(&mut *another, response, fd.as_fd()) {
+                Err(CallError::Transport(TeeError::Dead)) => {}
+                done => {
+                    *next = Some(another);
+                    return done.map_err(Unwiped::This);
+                }
             }
-            done => done,
+        }
+        Err(Unwiped::Nobody(TeeError::Dead))
+    }
+}
+
+impl Drop for ProtectedSession {
+    fn drop(&mut self) {
+        for at in 0..self.buffers.len() {
+            // Whoever wants to know releases them one by one. Each attempt at a dead trusted side may
+            // take its time, and whoever drops a session waits for it: the first is the last.
+            if let Err(Unwiped::Nobody(_)) = self.wipe(at) {
+                break;
+            }
         }
     }
+}
+
+/// Why a buffer was not wiped.
+enum Unwiped {
+    /// The trusted side is dead and no other instance of it answers: no buffer can be wiped now.
+    Nobody(TeeError),
+    /// It is a matter of this buffer.
+    This(CallError),
+}
+
+impl Unwiped {
+    fn error(self) -> CallError {
+        match self {
+            Self::Nobody(error) => error.into(),
+            Self::This(error) => error,
+        }
+    }
+}
+
+/// Wipes a buffer over a connection that has not registered it.
+fn wipe_known_elsewhere(
+    keys: &mut dyn TeeSession,
+    response: &mut Vec<u8>,
+    fd: BorrowedFd<'_>,
+) -> Result<(), CallError> {
+    let buffer = keys.register_buffer(fd)?;
+    let wiped = wipe(keys, response, buffer);
+    keys.release_buffer(buffer);
+    wiped
 }
 
 /// Whether the trusted side says that it would write to memory that the normal world can read.
@@ -129,12 +188,3 @@ fn wipe(
 
 #[cfg(test)]
 mod tests;
-
-impl Drop for ProtectedSession {
-    fn drop(&mut self) {
-        for at in 0..self.buffers.len() {
-            // Whoever wants to know releases them one by one.
-            let _ = self.wipe(at);
-        }
-    }
-}

@@ -23,6 +23,10 @@ struct State {
     living: u64,
     refuses: Option<Status>,
     none: bool,
+    /// Nobody can be connected to.
+    gone: bool,
+    /// Whoever is asked to wipe dies of it.
+    dies_of_wiping: bool,
 }
 
 #[derive(Clone)]
@@ -66,6 +70,9 @@ impl Tee for Fake {
     fn connect(&self) -> Result<Box<dyn TeeSession>, TeeError> {
         let mut state = self.state();
         state.connections += 1;
+        if state.gone {
+            return Err(TeeError::Unavailable("gone".into()));
+        }
         let number = state.connections;
         Ok(Box::new(Connection(self.clone(), number)))
     }
@@ -121,6 +128,10 @@ impl TeeSession for Connection {
     ) -> Result<(), TeeError> {
         let mut state = self.state()?;
         let command = Command::from_code(command).unwrap();
+        if state.dies_of_wiping && command == Command::WipeBuffer {
+            state.living = state.connections + 1;
+            return Err(TeeError::Dead);
+        }
         let BufferRange {
             buffer,
             offset,
@@ -226,14 +237,80 @@ fn what_a_dead_instance_wrote_the_next_one_wipes() {
     let wiped = [
         "2: registers 3",
         "2: WipeBuffer [] to 3 at 0, 16",
+        "2: releases 3",
         "1: releases 1",
     ];
     assert_eq!(fake.log(), wiped);
     drop(session);
-    assert_eq!(
-        fake.log(),
-        ["3: registers 4", "3: WipeBuffer [] to 4 at 0, 16"]
-    );
+    let wiped = [
+        "2: registers 4",
+        "2: WipeBuffer [] to 4 at 0, 16",
+        "2: releases 4",
+    ];
+    assert_eq!(fake.log(), wiped);
+}
+
+fn holding_three() -> (Fake, ProtectedSession) {
+    let (fake, mut session) = Fake::with(16);
+    for _ in 0..3 {
+        session.register_buffer(file().as_fd()).unwrap();
+    }
+    (fake, session)
+}
+
+#[test]
+fn one_connection_wipes_all_that_a_dead_instance_left() {
+    let (fake, session) = holding_three();
+    fake.die();
+    fake.log();
+    drop(session);
+    let state = fake.state();
+    assert_eq!(state.connections, 2);
+    let wiped = state.log.iter().filter(|told| told.contains("WipeBuffer"));
+    assert_eq!(wiped.count(), 3);
+}
+
+/// Each attempt may last until somebody's deadline.
+#[test]
+fn a_session_that_ends_asks_once_for_a_trusted_side_that_is_gone() {
+    let (fake, session) = holding_three();
+    fake.die();
+    fake.state().gone = true;
+    drop(session);
+    assert_eq!(fake.state().connections, 2);
+
+    let (fake, session) = holding_three();
+    fake.state().dies_of_wiping = true;
+    drop(session);
+    assert_eq!(fake.state().connections, 2);
+}
+
+#[test]
+fn an_instance_that_died_as_well_is_not_the_last_that_is_asked() {
+    let (fake, mut session) = Fake::with(16);
+    let [first, second] = [(); 2].map(|()| session.register_buffer(file().as_fd()).unwrap());
+    fake.die();
+    session.release_buffer(first).unwrap();
+    fake.die();
+    session.release_buffer(second).unwrap();
+    assert_eq!(fake.state().connections, 3);
+}
+
+/// What one attempt met is not the end of it: whoever releases may try again.
+#[test]
+fn a_buffer_that_nobody_could_wipe_is_wiped_when_somebody_is_there_again() {
+    let (fake, mut session) = Fake::with(16);
+    let buffer = session.register_buffer(file().as_fd()).unwrap();
+    fake.die();
+    fake.state().gone = true;
+    let refused = session.release_buffer(buffer);
+    assert!(matches!(
+        refused,
+        Err(CallError::Transport(TeeError::Unavailable(_)))
+    ));
+    fake.state().gone = false;
+    session.release_buffer(buffer).unwrap();
+    assert_eq!(fake.log().last().unwrap(), "1: releases 1");
 }
 
 #[test]
