@@ -181,6 +181,12 @@ impl<P: Platform> Core<P> {
         request: &[u8],
         media: &mut dyn Media,
     ) -> Result<Response, Status> {
+        let now = self.parts.clock.as_mut().map(Clock::now).transpose();
+        // Ended keys go at the first call after their end, whatever that call is and whatever becomes of
+        // it: nothing of the call is looked at before.
+        if let Ok(now) = now {
+            self.refresh(now);
+        }
         let command = Command::from_code(command).ok_or(Status::UnknownCommand)?;
         if Caller::of(command) != client.caller {
             return Err(Status::NotPermitted);
@@ -190,11 +196,6 @@ impl<P: Platform> Core<P> {
         }
         if media::would_leak(client.caller, media) {
             return Err(Status::ProtectedInput);
-        }
-        let now = self.parts.clock.as_mut().map(Clock::now).transpose();
-        // Ended keys go at the first call after their end, whatever that call is.
-        if let Ok(now) = now {
-            self.refresh(now);
         }
         let call = Call { client, now };
         let call = &call;

@@ -7,7 +7,8 @@ use keybearer_wire::body::{self, Describe};
 use keybearer_wire::limits::{ABI_VERSION, MAX_REQUEST, MAX_RESPONSE};
 use keybearer_wire::{Body, Command, Status, decode_response};
 
-use crate::support::{Device, FakeCounter, Service, forever};
+use super::scenes::{limited, ready, use_key};
+use crate::support::{Device, FakeCounter, Placed, Service, forever, seconds};
 
 fn refusal(response: &[u8]) -> Status {
     decode_response::<body::Empty>(response)
@@ -62,6 +63,42 @@ fn unknown_commands_and_oversized_requests_are_refused() {
         };
         let response = device.as_client(caller, |it| it.raw(command.code(), request, &mut NoMedia));
         assert_eq!(refusal(&response), Status::RequestTooLarge, "{command:?}");
+    }
+}
+
+/// A key that has ended goes with the first call that comes, be it one that is refused for its form or
+/// for who makes it. That it is gone, and not only refused, shows where the clock goes back afterwards.
+#[test]
+fn a_call_refused_before_all_else_ends_keys_as_any_other_does() {
+    let early = [
+        (Command::Statuses.code(), 1, false, Status::Malformed),
+        (0xffff, 1, false, Status::UnknownCommand),
+        (Command::RedeemTicket.code(), 1, false, Status::NotPermitted),
+        (
+            Command::Statuses.code(),
+            MAX_REQUEST + 1,
+            false,
+            Status::RequestTooLarge,
+        ),
+        (Command::Decrypt.code(), 1, true, Status::ProtectedInput),
+    ];
+    for (command, size, input, expected) in early {
+        let (mut device, mut service, session) = ready(1);
+        let made = limited(1, |timing| timing.license_seconds = seconds(100));
+        device.acquire(session, &mut service, made).unwrap();
+        assert_eq!(use_key(&mut device, session), Ok(16));
+        device.advance(110_000);
+        let mut media = Placed {
+            media: NoMedia,
+            input,
+            output: false,
+            response: false,
+        };
+        let response = device.raw(command, &vec![0xff; size], &mut media);
+        assert_eq!(refusal(&response), expected);
+        device.world.get().millis -= 110_000;
+        let used = use_key(&mut device, session);
+        assert_eq!(used, Err(Status::KeyNotUsable), "{expected:?}");
     }
 }
 
