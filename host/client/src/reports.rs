@@ -108,6 +108,12 @@ impl Feed {
         self.monitored = true;
     }
 
+    /// Something else was reported meanwhile: what the source says is to be said again, although it may
+    /// be what it said last.
+    pub(crate) fn overruled(&mut self) {
+        self.told = None;
+    }
+
     /// The trusted side knows of no report any more.
     pub(crate) fn forget(&mut self) {
         self.told = None;

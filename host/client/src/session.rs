@@ -229,7 +229,7 @@ impl Session {
 
     /// Reports once which outputs are active. It counts for two seconds, from the next moment on, for
     /// this session alone; a host that follows its outputs names a source instead
-    /// ([`Self::follow_outputs`]).
+    /// ([`Self::follow_outputs`]). Beside such a source it counts until that is asked next.
     ///
     /// # Errors
     /// [`ClientError::Refused`], with `NotSupported` where the platform has a monitor, whose word is the

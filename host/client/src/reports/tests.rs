@@ -147,6 +147,28 @@ fn a_source_is_asked_at_each_look_and_repeats_itself_once_a_second() {
     assert_eq!(heard(&tee).len(), 3);
 }
 
+/// What is reported beside a source lasts until that is asked next, also where the source says what it
+/// said before.
+#[test]
+fn a_source_that_says_the_same_again_replaces_a_report_of_its_own() {
+    let tee = FakeTee::default();
+    let session = session(&tee);
+    session.follow_outputs(ActiveOutputs::new(hdmi(None)));
+    session.statuses().unwrap();
+    session.report_outputs(&hdmi(TYPE_1)).unwrap();
+    session.statuses().unwrap();
+    let by_source = heard(&tee)[0].1.clone();
+    let (last, content) = heard(&tee).last().unwrap().clone();
+    assert_eq!((last, &content), (3, &by_source));
+    assert_ne!(heard(&tee)[1].1, by_source);
+    // Whether it was taken that had no answer nobody knows.
+    tee.state().refuse = Some((Command::ReportOutputs, Status::OutOfMemory));
+    session.report_outputs(&[]).unwrap_err();
+    session.statuses().unwrap();
+    assert_eq!(heard(&tee).last().unwrap().1, by_source);
+    assert_eq!(heard(&tee).len(), 4);
+}
+
 #[test]
 fn a_platform_with_a_monitor_is_told_nothing_more_until_it_is_opened_anew() {
     let tee = FakeTee::default();

@@ -61,7 +61,10 @@ impl Shared {
     }
 
     pub(super) fn report(&self, link: &mut Link, outputs: &[Output]) -> Result<(), ClientError> {
-        link.report_outputs(outputs)?;
+        let reported = link.report_outputs(outputs);
+        // Also where no answer came: it may have been taken.
+        self.feed().overruled();
+        reported?;
         if self.changes.is_observed() {
             // The report has been taken; the next look says what this one could not.
             let _ = self.statuses(link);
