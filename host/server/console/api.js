@@ -10,6 +10,11 @@ export class Refusal extends Error {
     this.status = status;
     this.flaws = problem?.flaws ?? [];
   }
+
+  /** Whether what was to be changed is not there any more as it was read. */
+  isOvertaken() {
+    return this.status === 412 || this.status === 404;
+  }
 }
 
 let token = sessionStorage.getItem(STORED);
@@ -40,25 +45,44 @@ export function signOut() {
   signedOut();
 }
 
-/** Asks the server; a refusal is thrown as a Refusal. */
-export async function call(method, path, body, signal) {
+/**
+ * Asks the server; a refusal is thrown as a Refusal. `condition` is a header by which the server does
+ * what is asked only in a certain state of it.
+ */
+export async function call(method, path, body, options) {
+  return (await ask(method, path, body, options)).answer;
+}
+
+export const get = (path) => call('GET', path);
+
+/** Reads one thing that can be changed, with the condition that it is still as it was read. */
+export async function read(path) {
+  const { answer, tag } = await ask('GET', path);
+  return { answer, unchanged: { 'If-Match': tag } };
+}
+
+/** The condition that something is not there yet. */
+export const ABSENT = { 'If-None-Match': '*' };
+
+async function ask(method, path, body, { signal, condition } = {}) {
   const response = await fetch(`/admin/v1${path}`, {
     method,
     signal,
     body: body === undefined ? undefined : JSON.stringify(body),
-    headers: { Authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+    headers: {
+      Authorization: `Bearer ${token}`,
+      ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      ...condition,
+    },
     cache: 'no-store',
     credentials: 'omit',
     redirect: 'error',
   });
-  if (response.status === 204) return null;
-  const answer = await response.json().catch(() => null);
-  if (response.ok) return answer;
+  const answer = response.status === 204 ? null : await response.json().catch(() => null);
+  if (response.ok) return { answer, tag: response.headers.get('ETag') };
   if (response.status === 401 && sessionStorage.getItem(STORED)) signOut();
   throw new Refusal(response.status, answer);
 }
-
-export const get = (path) => call('GET', path);
 
 /** A part of an address. */
 export const part = encodeURIComponent;

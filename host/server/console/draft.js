@@ -1,13 +1,17 @@
 // A profile that is being changed. Each change is sent to the server's check, which says what is
 // wrong with it and where; nothing is judged here. Drafts are kept while one looks elsewhere.
 
-import { Refusal, call, get, part } from './api.js';
+import { ABSENT, Refusal, call, get, part, read as readTagged } from './api.js';
+import { merged } from './conflict.js';
 import { read, written } from './values.js';
 
 /** How long typing may pause before the check is asked, in milliseconds. */
 const PAUSE = 150;
 /** The id under which the start of a new profile is asked for; nothing is written. */
 const UNNAMED = 'a-profile-without-a-name';
+
+/** A profile that there is not. */
+const NOT_THERE = { answer: null, unchanged: ABSENT };
 
 const drafts = new Map();
 
@@ -19,6 +23,9 @@ export async function draftOf(id) {
   return drafts.get(id);
 }
 
+/** Goes on with another draft of the same profile. */
+export const goOnWith = (draft) => drafts.set(draft.key, draft);
+
 /** Whether a profile has changes that are not saved. */
 export const hasDraft = (id) => drafts.get(id)?.isDirty() ?? false;
 
@@ -26,12 +33,14 @@ export const hasDraft = (id) => drafts.get(id)?.isDirty() ?? false;
 export const forgetDrafts = () => drafts.clear();
 
 class Draft {
+  /** What is saved of a profile; of one that is not there, nothing. */
   static async open(id) {
-    const [families, saved] = await Promise.all([
+    const [families, found] = await Promise.all([
       get('/rule-families'),
-      id === null ? null : get(`/profiles/${part(id)}`),
+      id === null ? NOT_THERE : readTagged(`/profiles/${part(id)}`),
     ]);
-    const draft = new Draft(id, families, saved);
+    const saved = found.answer;
+    const draft = new Draft(id, families, saved, found.unchanged);
     // What the profile starts from is what it would be without values of the operator's own.
     const bare = saved?.built_in ? {} : Object.fromEntries(families.map(({ family }) => [family, {}]));
     draft.start = saved?.configured
@@ -41,8 +50,8 @@ class Draft {
     return draft;
   }
 
-  constructor(key, families, saved) {
-    Object.assign(this, { key, families, saved, id: key ?? '', start: {}, form: {} });
+  constructor(key, families, saved, unchanged) {
+    Object.assign(this, { key, families, saved, unchanged, id: key ?? '', start: {}, base: {}, form: {}, theirs: null });
     Object.assign(this, { flaws: [], warnings: [], checking: false, changed: () => {} });
   }
 
@@ -54,18 +63,18 @@ class Draft {
   revert() {
     const typed = (values) => Object.entries(values).map(([rule, value]) => [rule, read(written(value))]);
     const own = Object.entries(this.saved?.own ?? {});
-    this.form = Object.fromEntries(own.map(([family, values]) => [family, Object.fromEntries(typed(values))]));
-    this.before = stable(this.form);
+    this.base = Object.fromEntries(own.map(([family, values]) => [family, Object.fromEntries(typed(values))]));
+    this.form = structuredClone(this.base);
     this.settle([], []);
   }
 
   isDirty() {
-    return this.saved === null ? Object.keys(this.form).length > 0 : stable(this.form) !== this.before;
+    return this.saved === null ? Object.keys(this.form).length > 0 : stable(this.form) !== stable(this.base);
   }
 
   /** Whether it can be saved as it is. */
   isReady() {
-    return this.isDirty() && !this.checking && this.flaws.length === 0 && this.id !== '';
+    return this.isDirty() && this.theirs === null && !this.checking && this.flaws.length === 0 && this.id !== '';
   }
 
   speaksOf(family) {
@@ -146,7 +155,7 @@ class Draft {
       return;
     }
     try {
-      const { warnings } = await call('POST', `/profiles/${part(this.id)}/check`, this.form, signal);
+      const { warnings } = await call('POST', `/profiles/${part(this.id)}/check`, this.form, { signal });
       const taken = this.saved === null && (await this.isTaken(signal));
       this.settle(taken ? [{ about: `profiles/${this.id}`, what: `there is a profile ${this.id} already` }] : [], warnings);
     } catch (error) {
@@ -157,24 +166,55 @@ class Draft {
   }
 
   async isTaken(signal) {
-    const profiles = await call('GET', '/profiles', undefined, signal);
+    const profiles = await call('GET', '/profiles', undefined, { signal });
     return profiles.some(({ id }) => id === this.id);
   }
 
-  /** Writes the draft; tells what it will most likely not do although it was meant to. */
+  /**
+   * Writes the draft, unless another operator was there before; tells what it will most likely not do
+   * although it was meant to.
+   */
   async save() {
-    const path = `/profiles/${part(this.id)}`;
     const same = this.isBuiltIn() && Object.keys(this.form).length === 0;
     // A built-in profile without values of its own is the one that the server comes with.
-    const { warnings } = (await call(same ? 'DELETE' : 'PUT', path, same ? undefined : this.form)) ?? { warnings: [] };
-    drafts.delete(this.key);
+    const { warnings } = (await this.change(same ? 'DELETE' : 'PUT', same ? undefined : this.form)) ?? { warnings: [] };
     return warnings.filter(({ about }) => about.startsWith(`profiles/${this.id}/`));
   }
 
-  /** Removes an added profile, or gives a built-in one its values back. */
+  /** Removes an added profile, or gives a built-in one its values back; as above. */
   async remove() {
-    await call('DELETE', `/profiles/${part(this.id)}`);
+    await this.change('DELETE');
+  }
+
+  async change(method, form) {
+    const answer = await call(method, `/profiles/${part(this.id)}`, form, { condition: this.unchanged });
     drafts.delete(this.key);
+    return answer;
+  }
+
+  /** Looks at what another operator made of the profile; of a new one, whether its id is taken now. */
+  async meet() {
+    if (this.key === null) {
+      this.check();
+      return;
+    }
+    this.theirs = await Draft.open(this.key).catch(async (error) => {
+      if (error.status === 404) return Draft.gone(this);
+      throw error;
+    });
+    this.changed();
+  }
+
+  /** A profile of the same name that would have to be made anew. */
+  static gone({ key, families, start }) {
+    return Object.assign(new Draft(key, families, NOT_THERE.answer, NOT_THERE.unchanged), { start });
+  }
+
+  /** The draft in which the changes of this one are made to what is saved now. */
+  onTheirs() {
+    const { theirs } = this;
+    theirs.form = theirs.saved === null ? this.form : merged(this.base, this.form, theirs.base, theirs.isBuiltIn());
+    return theirs;
   }
 }
 

@@ -2,19 +2,21 @@
 // types, and nothing can be saved before it has nothing to say.
 
 import { get } from './api.js';
+import { conflict } from './conflict.js';
 import { badge, choices, confirmed, el, heading, notify } from './dom.js';
-import { draftOf } from './draft.js';
+import { draftOf, goOnWith } from './draft.js';
 import { suggestions, written } from './values.js';
 
 /** Edits the profile `id`, a new one where it is null, beginning with a family. */
 export async function showEditor(main, id, family) {
   const [draft, profiles] = await Promise.all([draftOf(id), get('/profiles')]);
   const families = draft.families.map((known) => known.family);
-  const view = { main, draft, profiles, family: families.includes(family) ? family : families[0], rows: new Map() };
+  const view = { main, draft, theirs: null, profiles, family: families.includes(family) ? family : families[0], rows: new Map() };
   view.rules = el('section', { class: 'panel rules', 'aria-label': 'Rules' });
   view.summary = el('div', { class: 'said' });
   view.tabs = tabs(view);
   view.tools = tools(view);
+  view.conflict = el('div', { role: 'alert' });
   view.naming = id === null ? naming(draft) : null;
   main.replaceChildren(
     heading(
@@ -22,6 +24,7 @@ export async function showEditor(main, id, family) {
       lead(draft),
       el('a', { class: 'button', href: `#/profiles/${view.family}` }, 'Side by side'),
     ),
+    view.conflict,
     view.naming?.field ?? '',
     view.tabs,
     el(
@@ -147,7 +150,32 @@ function refresh(view) {
     view.naming.input.setAttribute('aria-invalid', String(flaws.length > 0));
   }
   markTabs(view);
+  drawConflict(view);
   drawSummary(view);
+}
+
+/** Shown as long as it is not decided how to go on; made once, as the families are. */
+function drawConflict(view) {
+  const { draft } = view;
+  if (view.theirs === draft.theirs) return;
+  view.theirs = draft.theirs;
+  view.conflict.replaceChildren(conflict(draft, () => goOn(view, draft.onTheirs()), () => goOn(view, draft.theirs)));
+}
+
+/** Goes on with another draft of the profile, or elsewhere if nothing is left of it. */
+async function goOn({ main, family }, draft) {
+  goOnWith(draft);
+  if (draft.saved === null && !draft.isDirty()) location.hash = `#/profiles/${family}`;
+  else await showEditor(main, draft.key, family);
+}
+
+/** What was asked for was not done, maybe because another operator was there before. */
+async function refused(view, error) {
+  const { draft } = view;
+  notify(error.message, 'bad');
+  if (!error.isOvertaken?.()) return;
+  await draft.meet();
+  if (draft.theirs !== null && !draft.isDirty()) await goOn(view, draft.theirs);
 }
 
 /** What the server says, without the place where it is shown. */
@@ -216,7 +244,7 @@ async function write(view) {
     if (location.hash === place) await showEditor(view.main, draft.id, family);
     else location.hash = place;
   } catch (error) {
-    notify(error.message, 'bad');
+    await refused(view, error).catch((again) => notify(again.message, 'bad'));
   }
 }
 
@@ -234,6 +262,6 @@ async function remove(view) {
     notify(builtIn ? `${draft.id} is as it was built in` : `Deleted ${draft.id}`);
     location.hash = `#/profiles/${family}`;
   } catch (error) {
-    notify(error.message, 'bad');
+    await refused(view, error).catch((again) => notify(again.message, 'bad'));
   }
 }

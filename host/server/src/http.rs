@@ -6,6 +6,8 @@
 pub(crate) mod admin;
 mod body;
 mod console;
+mod json;
+mod preconditions;
 mod problem;
 pub(crate) mod public;
 mod usage;

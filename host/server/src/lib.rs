@@ -50,8 +50,8 @@ pub use config::{
 pub use error::ServerError;
 pub use keys::{Anchor, KeyDirectory, KeyError};
 pub use registry::{
-    ContentView, EnrolmentToken, FactoryToken, FamilyView, GeneratedKey, MintedToken, ProfileView,
-    Registry, RegistryError, RuleView,
+    Condition, ContentView, EnrolmentToken, FactoryToken, FamilyView, GeneratedKey, MintedToken,
+    ProfileView, Registry, RegistryError, Revision, RuleView, States,
 };
 pub use server::{RunningServer, Server, ShutdownHandle};
 pub use store::{DeviceView, KeyRules, LogEntry, LogEvent, Totals};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequest, Path, Query, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state, map_response};
@@ -13,11 +13,11 @@ use axum::routing::{get, post};
 use keybearer_crypto::{Crypto, Digest};
 use keybearer_license::{HardwareModel, Serial};
 use keybearer_rules::Level;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
-use super::body::read_body;
+use super::json::{Sent, answer, done, shown, told};
+use super::preconditions::When;
 use super::problem::Problem;
 use super::public::healthz;
 use super::{App, console, no_store, usage};
@@ -26,8 +26,6 @@ use crate::config::{ContentSpec, DEFAULT_TENANT};
 use crate::names::Name;
 use crate::registry::{EnrolmentToken, FactoryToken, MintedToken, Registry, RegistryError};
 
-/// Largest body, in bytes: a content with many keys.
-const MAX_BODY: usize = 256 * 1024;
 /// The description of this side (OpenAPI 3.1).
 const OPENAPI: &str = include_str!("../../openapi.json");
 /// Log entries in one answer, unless asked for fewer.
@@ -87,87 +85,44 @@ async fn authorised(State(app): State<Arc<App>>, request: Request, next: Next) -
     }
 }
 
-/// Asks the registry where waiting for the disk holds up nobody.
-pub(super) async fn ask<T: Send + 'static>(
-    app: &App,
-    ask: impl FnOnce(&Registry) -> Result<T, RegistryError> + Send + 'static,
-) -> Result<T, Problem> {
-    let registry = app.registry.clone();
-    match tokio::task::spawn_blocking(move || ask(&registry)).await {
-        Ok(result) => result.map_err(Problem::from),
-        Err(_) => Err(Problem::internal()),
-    }
-}
-
-/// What the body says, as JSON. It may hold keys, so its bytes are wiped.
-pub(super) struct Sent<T>(pub(super) T);
-
-impl<T: DeserializeOwned> FromRequest<Arc<App>> for Sent<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        let bytes = read_body(&parts.headers, body, MAX_BODY, app.body_time()).await?;
-        let bytes = zeroize::Zeroizing::new(bytes);
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|error| Problem::json(&error))
-    }
-}
-
-pub(super) fn answer(status: StatusCode, body: &impl Serialize) -> Response {
-    match serde_json::to_vec(body) {
-        Ok(bytes) => {
-            let json = HeaderValue::from_static("application/json");
-            (status, [(CONTENT_TYPE, json)], bytes).into_response()
-        }
-        Err(_) => Problem::internal().into_response(),
-    }
-}
-
 /// What this side offers, for tools and for those who write them.
 async fn openapi() -> Response {
     let json = HeaderValue::from_static("application/json");
     ([(CONTENT_TYPE, json)], OPENAPI).into_response()
 }
 
-async fn anchor(State(app): State<Arc<App>>) -> Response {
+async fn anchor(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let service = &app.service.keys().service().verified.claims.service;
     let anchor = app.service.keys().root().to_string();
-    answer(
-        StatusCode::OK,
-        &json!({ "digest": anchor, "service": service.as_str() }),
-    )
+    answer(&json!({ "digest": anchor, "service": service.as_str() }))
 }
 
 async fn contents(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    Ok(answer(
-        StatusCode::OK,
-        &ask(&app, Registry::contents).await?,
-    ))
+    told(&app, StatusCode::OK, Registry::contents).await
 }
 
-async fn content(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Problem> {
-    Ok(answer(
-        StatusCode::OK,
-        &ask(&app, move |registry| registry.content(&id)).await?,
-    ))
+async fn content(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    When(condition): When,
+) -> Result<Response, Problem> {
+    shown(&app, condition, move |registry| registry.content(&id)).await
 }
 
 async fn create_content(
     State(app): State<Arc<App>>,
     Sent(spec): Sent<ContentSpec>,
 ) -> Result<Response, Problem> {
-    let created = ask(&app, move |registry| registry.create_content(spec));
-    Ok(answer(
-        StatusCode::CREATED,
-        &json!({ "generated": created.await? }),
-    ))
+    told(&app, StatusCode::CREATED, move |registry| {
+        Ok(json!({ "generated": registry.create_content(spec)? }))
+    })
+    .await
 }
 
 async fn put_content(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
+    When(condition): When,
     Sent(spec): Sent<ContentSpec>,
 ) -> Result<Response, Problem> {
     if spec.id != id {
@@ -175,16 +130,22 @@ async fn put_content(
             "the same content id in address and body",
         ));
     }
-    let generated = ask(&app, move |registry| registry.put_content(spec)).await?;
-    Ok(answer(StatusCode::OK, &json!({ "generated": generated })))
+    told(&app, StatusCode::OK, move |registry| {
+        let generated = registry.only_if(condition).put_content(spec)?;
+        Ok(json!({ "generated": generated }))
+    })
+    .await
 }
 
 async fn remove_content(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
+    When(condition): When,
 ) -> Result<Response, Problem> {
-    ask(&app, move |registry| registry.remove_content(&id)).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    done(&app, move |registry| {
+        registry.only_if(condition).remove_content(&id)
+    })
+    .await
 }
 
 /// What an enrolment token is to be.
@@ -237,16 +198,16 @@ async fn minted(
     app: &App,
     mint: impl FnOnce(&Registry) -> Result<MintedToken, RegistryError> + Send + 'static,
 ) -> Result<Response, Problem> {
-    let minted = ask(app, move |registry| {
+    told(app, StatusCode::CREATED, move |registry| {
         let minted = mint(registry)?;
         let bundle = registry.bundle(&minted)?;
         Ok(json!({ "token": minted.token, "expires": minted.expires.0, "bundle": bundle }))
-    });
-    Ok(answer(StatusCode::CREATED, &minted.await?))
+    })
+    .await
 }
 
 async fn devices(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    Ok(answer(StatusCode::OK, &ask(&app, Registry::devices).await?))
+    told(&app, StatusCode::OK, Registry::devices).await
 }
 
 async fn revoke(
@@ -254,11 +215,10 @@ async fn revoke(
     Path(serial): Path<String>,
 ) -> Result<Response, Problem> {
     let serial = parse_serial(&serial)?;
-    let number = ask(&app, move |registry| registry.revoke_device(&serial)).await?;
-    Ok(answer(
-        StatusCode::OK,
-        &json!({ "revocation_list": number }),
-    ))
+    told(&app, StatusCode::OK, move |registry| {
+        Ok(json!({ "revocation_list": registry.revoke_device(&serial)? }))
+    })
+    .await
 }
 
 async fn suspend(
@@ -266,8 +226,7 @@ async fn suspend(
     Path(serial): Path<String>,
 ) -> Result<Response, Problem> {
     let serial = parse_serial(&serial)?;
-    ask(&app, move |registry| registry.suspend_device(&serial, true)).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    done(&app, move |registry| registry.suspend_device(&serial, true)).await
 }
 
 async fn resume(
@@ -275,11 +234,10 @@ async fn resume(
     Path(serial): Path<String>,
 ) -> Result<Response, Problem> {
     let serial = parse_serial(&serial)?;
-    ask(&app, move |registry| {
+    done(&app, move |registry| {
         registry.suspend_device(&serial, false)
     })
-    .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    .await
 }
 
 fn parse_serial(text: &str) -> Result<Serial, Problem> {
@@ -310,7 +268,7 @@ async fn log(
         return Err(Problem::parameter(expected));
     }
     let limit = query.limit.unwrap_or(LOG_ENTRIES).min(MAX_LOG_ENTRIES);
-    let entries = ask(&app, move |registry| {
+    told(&app, StatusCode::OK, move |registry| {
         let totals = registry.totals()?;
         let entries = if query.newest {
             registry.newest(query.before.unwrap_or(u64::MAX), limit)?
@@ -318,8 +276,8 @@ async fn log(
             registry.log(query.after, limit)?
         };
         Ok(json!({ "totals": totals, "entries": entries }))
-    });
-    Ok(answer(StatusCode::OK, &entries.await?))
+    })
+    .await
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {

@@ -44,6 +44,7 @@ const FILES: &[(&str, &str, &str)] = files! {
     "style.css" STYLE,
     "icon.svg" IMAGE,
     "api.js" SCRIPT,
+    "conflict.js" SCRIPT,
     "contents.js" SCRIPT,
     "devices.js" SCRIPT,
     "dom.js" SCRIPT,

@@ -202,6 +202,7 @@ impl From<RegistryError> for Problem {
                 (StatusCode::BAD_REQUEST, "invalid")
             }
             RegistryError::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
+            RegistryError::Overtaken { .. } => (StatusCode::PRECONDITION_FAILED, "overtaken"),
             RegistryError::Unknown { .. } => (StatusCode::NOT_FOUND, "unknown"),
             RegistryError::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "stopped"),
             RegistryError::Failed { .. } => {
@@ -213,6 +214,10 @@ impl From<RegistryError> for Problem {
         match error {
             RegistryError::Unsound(unsound) => Self {
                 flaws: unsound.flaws().to_vec(),
+                ..problem
+            },
+            RegistryError::Overtaken { .. } => Self {
+                expected: "what is there now: read it again, and send the ETag of that answer",
                 ..problem
             },
             _ => problem,

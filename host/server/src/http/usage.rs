@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::response::Response;
+use axum::routing::{get, post};
 use keybearer_license::HardwareModel;
 use keybearer_rules::Drm;
 use serde::Serialize;
@@ -15,11 +15,12 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::App;
-use super::admin::{Sent, answer, ask};
+use super::json::{Sent, answer, done, shown, told, whole};
+use super::preconditions::When;
 use super::problem::Problem;
 use crate::config::text::TextForm;
 use crate::names::Named;
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{Condition, Registry, RegistryError};
 use crate::usage::{Definitions, DeviceModel, ProfileForm, RuleValues, Warning};
 
 /// What the routes below answer.
@@ -37,47 +38,63 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/profiles", get(profiles))
         .route(
             "/profiles/{id}",
-            get(profile)
+            get(reader(Registry::profile))
                 .put(definer(|registry, id, form| {
                     registry.put_profile(id, &form)
                 }))
                 .delete(remover(Registry::remove_profile)),
         )
         .route("/profiles/{id}/check", post(check_profile))
-        .route("/device-groups", get(part(|all| &all.device_groups)))
+        .route("/device-groups", get(part(|all| all.device_groups)))
         .route(
             "/device-groups/{id}",
-            put(definer(Registry::put_device_group)).delete(remover(Registry::remove_device_group)),
+            get(reader(Registry::device_group))
+                .put(definer(Registry::put_device_group))
+                .delete(remover(Registry::remove_device_group)),
         )
-        .route("/device-models", get(part(|all| &all.device_models)))
+        .route("/device-models", get(part(|all| all.device_models)))
         .route(
             "/device-models/{model}",
-            put(put_device_model).delete(remover(Registry::remove_device_model)),
+            get(reader(Registry::device_model))
+                .put(put_device_model)
+                .delete(remover(Registry::remove_device_model)),
         )
-        .route("/overrides", get(part(|all| &all.overrides)))
+        .route("/overrides", get(part(|all| all.overrides)))
         .route(
             "/overrides/{profile}/{family}/{model}",
-            put(put_override).delete(remove_override),
+            get(override_for).put(put_override).delete(remove_override),
         )
-        .route(
-            "/hdcp-skip-list",
-            get(part(|all| &all.hdcp_skip_list)).put(put_skip_list),
-        )
-        .route("/drm-groups", get(part(|all| &all.drm_groups)))
+        .route("/hdcp-skip-list", get(skip_list).put(put_skip_list))
+        .route("/drm-groups", get(part(|all| all.drm_groups)))
         .route(
             "/drm-groups/{id}",
-            put(definer(Registry::put_drm_group)).delete(remover(Registry::remove_drm_group)),
+            get(reader(Registry::drm_group))
+                .put(definer(Registry::put_drm_group))
+                .delete(remover(Registry::remove_drm_group)),
         )
 }
 
 /// Shows a part of the definitions.
 fn part<T: Serialize + 'static>(
-    of: fn(&Definitions) -> &T,
+    of: fn(Definitions) -> T,
 ) -> impl Fn(State<Arc<App>>) -> Answering + Clone {
     move |State(app)| {
         Box::pin(async move {
-            let all = ask(&app, Registry::definitions).await?;
-            Ok(answer(StatusCode::OK, of(&all)))
+            told(&app, StatusCode::OK, move |registry| {
+                Ok(of(registry.definitions()?))
+            })
+            .await
+        })
+    }
+}
+
+/// Shows what the address names.
+fn reader<T: Serialize + 'static>(
+    read: fn(&Registry, &str) -> Result<T, RegistryError>,
+) -> impl Fn(State<Arc<App>>, Path<String>, When) -> Answering + Clone {
+    move |State(app), Path(id), When(condition)| {
+        Box::pin(async move {
+            shown(&app, condition, move |registry| whole(read(registry, &id)?)).await
         })
     }
 }
@@ -85,61 +102,56 @@ fn part<T: Serialize + 'static>(
 /// Defines what the address names as the body has it.
 fn definer<T: DeserializeOwned + Send + 'static>(
     define: fn(&Registry, &str, T) -> Defined,
-) -> impl Fn(State<Arc<App>>, Path<String>, Sent<T>) -> Answering + Clone {
-    move |State(app), Path(id), Sent(form)| {
-        Box::pin(async move { defined(&app, move |registry| define(registry, &id, form)).await })
+) -> impl Fn(State<Arc<App>>, Path<String>, When, Sent<T>) -> Answering + Clone {
+    move |State(app), Path(id), When(condition), Sent(form)| {
+        Box::pin(async move {
+            defined(&app, condition, move |registry| define(registry, &id, form)).await
+        })
     }
 }
 
 /// Removes what the address names.
 fn remover(
     remove: fn(&Registry, &str) -> Result<(), RegistryError>,
-) -> impl Fn(State<Arc<App>>, Path<String>) -> Answering + Clone {
-    move |State(app), Path(id)| {
-        Box::pin(async move { removed(&app, move |registry| remove(registry, &id)).await })
+) -> impl Fn(State<Arc<App>>, Path<String>, When) -> Answering + Clone {
+    move |State(app), Path(id), When(condition)| {
+        Box::pin(async move {
+            done(&app, move |registry| {
+                remove(&registry.only_if(condition), &id)
+            })
+            .await
+        })
     }
 }
 
 async fn defined(
     app: &App,
+    condition: Condition,
     define: impl FnOnce(&Registry) -> Defined + Send + 'static,
 ) -> Answered {
-    let warnings = ask(app, define).await?;
-    Ok(answer(StatusCode::OK, &json!({ "warnings": warnings })))
-}
-
-async fn removed(
-    app: &App,
-    remove: impl FnOnce(&Registry) -> Result<(), RegistryError> + Send + 'static,
-) -> Answered {
-    ask(app, remove).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    // Without an entity tag: what is read is more than what was sent (RFC 9110 section 9.3.4).
+    told(app, StatusCode::OK, move |registry| {
+        Ok(json!({ "warnings": define(&registry.only_if(condition))? }))
+    })
+    .await
 }
 
 async fn definitions(State(app): State<Arc<App>>) -> Answered {
-    let all = ask(&app, |registry| {
+    told(&app, StatusCode::OK, |registry| {
         Ok(json!({
             "definitions": registry.definitions()?,
             "warnings": registry.warnings()?,
         }))
-    });
-    Ok(answer(StatusCode::OK, &all.await?))
+    })
+    .await
 }
 
-async fn rule_families() -> Response {
-    answer(StatusCode::OK, &Registry::rule_families())
+async fn rule_families() -> Answered {
+    answer(&Registry::rule_families())
 }
 
 async fn profiles(State(app): State<Arc<App>>) -> Answered {
-    Ok(answer(
-        StatusCode::OK,
-        &ask(&app, Registry::profiles).await?,
-    ))
-}
-
-async fn profile(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
-    let profile = ask(&app, move |registry| registry.profile(&id)).await?;
-    Ok(answer(StatusCode::OK, &profile))
+    told(&app, StatusCode::OK, Registry::profiles).await
 }
 
 async fn check_profile(
@@ -147,21 +159,34 @@ async fn check_profile(
     Path(id): Path<String>,
     Sent(form): Sent<ProfileForm>,
 ) -> Answered {
-    let (profile, warnings) = ask(&app, move |registry| registry.try_profile(&id, &form)).await?;
-    Ok(answer(
-        StatusCode::OK,
-        &json!({ "profile": profile, "warnings": warnings }),
-    ))
+    told(&app, StatusCode::OK, move |registry| {
+        let (profile, warnings) = registry.try_profile(&id, &form)?;
+        Ok(json!({ "profile": profile, "warnings": warnings }))
+    })
+    .await
 }
 
 async fn put_device_model(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
+    When(condition): When,
     Sent(model): Sent<DeviceModel>,
 ) -> Answered {
     let name = model_name(&name)?;
-    defined(&app, move |registry| {
+    defined(&app, condition, move |registry| {
         registry.put_device_model(&name, &model)
+    })
+    .await
+}
+
+async fn override_for(
+    State(app): State<Arc<App>>,
+    Path((profile, drm, model)): Path<(String, String, String)>,
+    When(condition): When,
+) -> Answered {
+    let drm = family(&drm)?;
+    shown(&app, condition, move |registry| {
+        whole(registry.override_for(&profile, drm, &model)?)
     })
     .await
 }
@@ -169,10 +194,11 @@ async fn put_device_model(
 async fn put_override(
     State(app): State<Arc<App>>,
     Path((profile, drm, model)): Path<(String, String, String)>,
+    When(condition): When,
     Sent(values): Sent<RuleValues>,
 ) -> Answered {
     let (drm, model) = (family(&drm)?, model_name(&model)?);
-    defined(&app, move |registry| {
+    defined(&app, condition, move |registry| {
         registry.put_override(&profile, drm, &model, &values)
     })
     .await
@@ -181,16 +207,33 @@ async fn put_override(
 async fn remove_override(
     State(app): State<Arc<App>>,
     Path((profile, drm, model)): Path<(String, String, String)>,
+    When(condition): When,
 ) -> Answered {
     let drm = family(&drm)?;
-    removed(&app, move |registry| {
-        registry.remove_override(&profile, drm, &model)
+    done(&app, move |registry| {
+        registry
+            .only_if(condition)
+            .remove_override(&profile, drm, &model)
     })
     .await
 }
 
-async fn put_skip_list(State(app): State<Arc<App>>, Sent(ids): Sent<Vec<u32>>) -> Answered {
-    defined(&app, move |registry| registry.put_hdcp_skip_list(&ids)).await
+async fn skip_list(State(app): State<Arc<App>>, When(condition): When) -> Answered {
+    shown(&app, condition, |registry| {
+        whole(registry.definitions()?.hdcp_skip_list)
+    })
+    .await
+}
+
+async fn put_skip_list(
+    State(app): State<Arc<App>>,
+    When(condition): When,
+    Sent(ids): Sent<Vec<u32>>,
+) -> Answered {
+    defined(&app, condition, move |registry| {
+        registry.put_hdcp_skip_list(&ids)
+    })
+    .await
 }
 
 fn family(name: &str) -> Result<Drm, Problem> {

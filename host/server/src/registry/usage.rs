@@ -6,76 +6,28 @@
 use std::collections::BTreeMap;
 
 use keybearer_license::HardwareModel;
-use keybearer_rules::{Column, Drm, Profile, Rules};
+use keybearer_rules::Drm;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
-use super::{Registry, RegistryError};
+use super::{Registry, RegistryError, Revision};
 use crate::service::Service;
 use crate::usage::{
-    Definitions, DeviceGroup, DeviceModel, DrmGroup, Overrides, ProfileForm, RuleBook, RuleValues,
-    Warning, listed,
+    Definitions, DeviceGroup, DeviceModel, DrmGroup, RuleBook, RuleValues, Warning,
 };
 
-/// A profile as it is listed: every rule of every family that it speaks of.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ProfileView {
-    /// Its id.
-    pub id: String,
-    /// Whether the server comes with it.
-    pub built_in: bool,
-    /// Whether it was added, or changed from what the server comes with.
-    pub changed: bool,
-    /// Whether that stands in the configuration file, where alone it can be changed then.
-    pub configured: bool,
-    /// The operator's own values, by rule family and rule.
-    pub own: ProfileForm,
-    /// Every value that counts, by rule family and rule.
-    pub rules: Map<String, Value>,
+/// What a thing is called in refusals.
+pub(super) fn named(what: &str, id: &str) -> String {
+    format!("{what} {id:?}")
 }
 
-impl ProfileView {
-    fn of(id: &str, profile: &Profile, own: Option<&ProfileForm>, configured: bool) -> Self {
-        let families = Drm::ALL.iter().filter_map(|drm| profile.rules(*drm));
-        Self {
-            id: id.to_owned(),
-            built_in: Column::from_name(id).is_some(),
-            changed: own.is_some(),
-            configured,
-            own: own.cloned().unwrap_or_default(),
-            rules: families
-                .map(|rules| (rules.drm().name().to_owned(), Value::Object(listed(&rules))))
-                .collect(),
-        }
-    }
-}
-
-/// A rule family with its rules, in the order of its table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FamilyView {
-    /// Its name.
-    pub family: &'static str,
-    /// Its rules.
-    pub rules: Vec<RuleView>,
-}
-
-/// A rule and what it may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct RuleView {
-    /// Its name in the table.
-    pub rule: &'static str,
-    /// The values that it takes, in words.
-    pub expected: &'static str,
-}
-
-fn unknown(what: &str, id: &str) -> RegistryError {
+pub(super) fn unknown(what: &str, id: &str) -> RegistryError {
     RegistryError::Unknown {
-        what: format!("{what} {id:?}"),
+        what: named(what, id),
     }
 }
 
 /// Removes an entry, if it is the store's.
-fn remove<T>(
+pub(super) fn remove<T>(
     what: &str,
     stored: &mut BTreeMap<String, T>,
     configured: &BTreeMap<String, T>,
@@ -83,7 +35,7 @@ fn remove<T>(
 ) -> Result<(), RegistryError> {
     match stored.remove(id) {
         Some(_) => Ok(()),
-        None if configured.contains_key(id) => Err(in_file(&format!("{what} {id:?}"))),
+        None if configured.contains_key(id) => Err(in_file(&named(what, id))),
         None => Err(unknown(what, id)),
     }
 }
@@ -95,23 +47,6 @@ fn in_file(what: &str) -> RegistryError {
 }
 
 impl Registry {
-    /// Every rule family with its rules, and what each may be.
-    #[must_use]
-    pub fn rule_families() -> Vec<FamilyView> {
-        let rules = |drm: Drm| {
-            let views = Rules::names(drm).iter().filter_map(move |rule| {
-                let expected = Rules::expected(drm, rule)?;
-                Some(RuleView { rule, expected })
-            });
-            views.collect()
-        };
-        let families = Drm::ALL.iter().map(|drm| FamilyView {
-            family: drm.name(),
-            rules: rules(*drm),
-        });
-        families.collect()
-    }
-
     /// Everything about usage rules that was defined, in the configuration file and here.
     ///
     /// # Errors
@@ -128,73 +63,6 @@ impl Registry {
         Ok(self.service()?.book().warnings().to_vec())
     }
 
-    /// Every profile: the built-in ones, as they were changed, and those that were added.
-    ///
-    /// # Errors
-    /// [`RegistryError::Stopped`].
-    pub fn profiles(&self) -> Result<Vec<ProfileView>, RegistryError> {
-        let service = self.service()?;
-        let book = service.book();
-        let profiles = book.profiles().iter();
-        Ok(profiles
-            .map(|(id, profile)| view(&service, &book, id, profile))
-            .collect())
-    }
-
-    /// One profile.
-    ///
-    /// # Errors
-    /// [`RegistryError::Unknown`].
-    pub fn profile(&self, id: &str) -> Result<ProfileView, RegistryError> {
-        let service = self.service()?;
-        let book = service.book();
-        let profile = book.profiles().get(id);
-        let profile = profile.ok_or_else(|| unknown("profile", id))?;
-        Ok(view(&service, &book, id, profile))
-    }
-
-    /// Adds a profile, or changes a built-in one; the values stated are the operator's own, and
-    /// all others are those that the profile starts from.
-    ///
-    /// # Errors
-    /// [`RegistryError::Invalid`], naming family, rule, what it may be and what was found.
-    pub fn put_profile(&self, id: &str, form: &ProfileForm) -> Result<Vec<Warning>, RegistryError> {
-        self.define(|stored, _| {
-            stored.profiles.insert(id.to_owned(), form.clone());
-            Ok(())
-        })
-    }
-
-    /// What [`Self::put_profile`] would say, without writing anything: the profile as it would be.
-    ///
-    /// # Errors
-    /// Those of [`Self::put_profile`].
-    pub fn try_profile(
-        &self,
-        id: &str,
-        form: &ProfileForm,
-    ) -> Result<(ProfileView, Vec<Warning>), RegistryError> {
-        let service = self.service()?;
-        let mut stored = service.store().view()?.definitions()?;
-        stored.profiles.insert(id.to_owned(), form.clone());
-        let book = book_of(service.configured_rules(), &stored)?;
-        let profile = book.profiles().get(id);
-        let profile = profile.ok_or_else(|| unknown("profile", id))?;
-        Ok((view(&service, &book, id, profile), book.warnings().to_vec()))
-    }
-
-    /// Removes a profile that was added, or gives a built-in one its own values back. Contents
-    /// that name a profile that is gone get no licences any more (UR-07).
-    ///
-    /// # Errors
-    /// [`RegistryError::Unknown`]; [`RegistryError::Invalid`] where an override is for it.
-    pub fn remove_profile(&self, id: &str) -> Result<(), RegistryError> {
-        self.define(|stored, configured| {
-            remove("profile", &mut stored.profiles, &configured.profiles, id)
-        })
-        .map(drop)
-    }
-
     /// Defines a device model.
     ///
     /// # Errors
@@ -204,11 +72,20 @@ impl Registry {
         name: &HardwareModel,
         model: &DeviceModel,
     ) -> Result<Vec<Warning>, RegistryError> {
-        self.define(|stored, _| {
-            let models = &mut stored.device_models;
-            models.insert(name.as_str().to_owned(), model.clone());
+        let id = name.as_str();
+        let current = of(|all| all.device_models.get(id));
+        self.define(&named("device model", id), current, |stored, _| {
+            stored.device_models.insert(id.to_owned(), model.clone());
             Ok(())
         })
+    }
+
+    /// One device model.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`].
+    pub fn device_model(&self, name: &str) -> Result<DeviceModel, RegistryError> {
+        self.defined("device model", name, |all| all.device_models.get(name))
     }
 
     /// Forgets a device model: it is of the generic family then.
@@ -216,14 +93,19 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Unknown`].
     pub fn remove_device_model(&self, name: &str) -> Result<(), RegistryError> {
-        self.define(|stored, configured| {
-            remove(
-                "device model",
-                &mut stored.device_models,
-                &configured.device_models,
-                name,
-            )
-        })
+        let current = of(|all| all.device_models.get(name));
+        self.define(
+            &named("device model", name),
+            current,
+            |stored, configured| {
+                remove(
+                    "device model",
+                    &mut stored.device_models,
+                    &configured.device_models,
+                    name,
+                )
+            },
+        )
         .map(drop)
     }
 
@@ -236,10 +118,19 @@ impl Registry {
         id: &str,
         group: DeviceGroup,
     ) -> Result<Vec<Warning>, RegistryError> {
-        self.define(|stored, _| {
+        let current = of(|all| all.device_groups.get(id));
+        self.define(&named("device group", id), current, |stored, _| {
             stored.device_groups.insert(id.to_owned(), group);
             Ok(())
         })
+    }
+
+    /// One group of device models.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`].
+    pub fn device_group(&self, id: &str) -> Result<DeviceGroup, RegistryError> {
+        self.defined("device group", id, |all| all.device_groups.get(id))
     }
 
     /// Removes a group of device models.
@@ -247,7 +138,8 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Unknown`]; [`RegistryError::Invalid`] where a model belongs to it.
     pub fn remove_device_group(&self, id: &str) -> Result<(), RegistryError> {
-        self.define(|stored, configured| {
+        let current = of(|all| all.device_groups.get(id));
+        self.define(&named("device group", id), current, |stored, configured| {
             remove(
                 "device group",
                 &mut stored.device_groups,
@@ -269,11 +161,34 @@ impl Registry {
         model: &HardwareModel,
         values: &RuleValues,
     ) -> Result<Vec<Warning>, RegistryError> {
-        self.define(|stored, _| {
+        let path = format!("{profile}/{family}/{model}");
+        let current = of(|all| {
+            all.overrides
+                .get(profile)?
+                .get(family.name())?
+                .get(model.as_str())
+        });
+        self.define(&named("override", &path), current, |stored, _| {
             let of_profile = stored.overrides.entry(profile.to_owned()).or_default();
             let of_family = of_profile.entry(family.name().to_owned()).or_default();
             of_family.insert(model.as_str().to_owned(), values.clone());
             Ok(())
+        })
+    }
+
+    /// One override.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`].
+    pub fn override_for(
+        &self,
+        profile: &str,
+        family: Drm,
+        model: &str,
+    ) -> Result<RuleValues, RegistryError> {
+        let path = format!("{profile}/{family}/{model}");
+        self.defined("override", &path, |all| {
+            all.overrides.get(profile)?.get(family.name())?.get(model)
         })
     }
 
@@ -287,13 +202,14 @@ impl Registry {
         family: Drm,
         model: &str,
     ) -> Result<(), RegistryError> {
-        self.define(|stored, configured| {
-            let path = format!("{profile}/{family}/{model}");
-            let of = |all: &Overrides| {
-                let of_family = all.get(profile)?.get(family.name())?;
-                of_family.get(model).map(drop)
-            };
-            if of(&configured.overrides).is_some() {
+        let path = format!("{profile}/{family}/{model}");
+        let find = |all: &Definitions| {
+            let of_family = all.overrides.get(profile)?.get(family.name())?;
+            of_family.get(model).map(Revision::of)
+        };
+        let current = |_: &Service, book: &RuleBook| find(book.definitions()).transpose();
+        self.define(&named("override", &path), current, |stored, configured| {
+            if find(configured).is_some() {
                 return Err(in_file(&format!("override {path}")));
             }
             let missing = || unknown("override", &path);
@@ -313,7 +229,8 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Invalid`] where it is too long.
     pub fn put_hdcp_skip_list(&self, ids: &[u32]) -> Result<Vec<Warning>, RegistryError> {
-        self.define(|stored, _| {
+        let current = of(|all| Some(&all.hdcp_skip_list));
+        self.define("the HDCP skip list", current, |stored, _| {
             stored.hdcp_skip_list = ids.iter().copied().collect();
             Ok(())
         })
@@ -325,10 +242,19 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Invalid`].
     pub fn put_drm_group(&self, id: &str, group: DrmGroup) -> Result<Vec<Warning>, RegistryError> {
-        self.define(|stored, _| {
+        let current = of(|all| all.drm_groups.get(id));
+        self.define(&named("DRM group", id), current, |stored, _| {
             stored.drm_groups.insert(id.to_owned(), group);
             Ok(())
         })
+    }
+
+    /// One DRM group.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`].
+    pub fn drm_group(&self, id: &str) -> Result<DrmGroup, RegistryError> {
+        self.defined("DRM group", id, |all| all.drm_groups.get(id))
     }
 
     /// Removes a DRM group. Contents that name it get no licences any more.
@@ -336,7 +262,8 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Unknown`].
     pub fn remove_drm_group(&self, id: &str) -> Result<(), RegistryError> {
-        self.define(|stored, configured| {
+        let current = of(|all| all.drm_groups.get(id));
+        self.define(&named("DRM group", id), current, |stored, configured| {
             remove(
                 "DRM group",
                 &mut stored.drm_groups,
@@ -347,10 +274,25 @@ impl Registry {
         .map(drop)
     }
 
-    /// Changes the stored definitions, if all are sound afterwards. The change is told those of the
-    /// configuration file as well.
-    fn define(
+    /// A part of the definitions in force.
+    fn defined<T: Clone>(
         &self,
+        what: &str,
+        id: &str,
+        part: impl Fn(&Definitions) -> Option<&T>,
+    ) -> Result<T, RegistryError> {
+        let book = self.service()?.book();
+        let found = part(book.definitions()).cloned();
+        found.ok_or_else(|| unknown(what, id))
+    }
+
+    /// Changes the stored definitions, if all are sound afterwards and what is changed is as this
+    /// handle's condition has it; `current` tells the revision that is in force. The change is told
+    /// the definitions of the configuration file as well.
+    pub(super) fn define(
+        &self,
+        what: &str,
+        current: impl Fn(&Service, &RuleBook) -> Result<Option<Revision>, RegistryError>,
         change: impl Fn(&mut Definitions, &Definitions) -> Result<(), RegistryError>,
     ) -> Result<Vec<Warning>, RegistryError> {
         let service = self.service()?;
@@ -360,6 +302,8 @@ impl Registry {
         let book = service.store().change(|transaction| {
             let mut stored = transaction.definitions()?;
             change(&mut stored, configured)?;
+            self.only
+                .check(what, || current(&service, &service.book()))?;
             let book = book_of(configured, &stored)?;
             transaction.put_definitions(&stored)?;
             Ok::<_, RegistryError>(book)
@@ -370,17 +314,21 @@ impl Registry {
     }
 }
 
-fn view(service: &Service, book: &RuleBook, id: &str, profile: &Profile) -> ProfileView {
-    let own = book.definitions().profiles.get(id);
-    let configured = service.configured_rules().profiles.contains_key(id);
-    ProfileView::of(id, profile, own, configured)
+/// Tells the revision of a part of the definitions.
+fn of<T: Serialize>(
+    part: impl Fn(&Definitions) -> Option<&T>,
+) -> impl Fn(&Service, &RuleBook) -> Result<Option<Revision>, RegistryError> {
+    move |_, book| part(book.definitions()).map(Revision::of).transpose()
 }
 
 /// The rules that the definitions of the configuration file and of the store come to.
 ///
 /// # Errors
 /// [`RegistryError::Conflict`] where both are about the same, [`RegistryError::Unsound`].
-fn book_of(configured: &Definitions, stored: &Definitions) -> Result<RuleBook, RegistryError> {
+pub(super) fn book_of(
+    configured: &Definitions,
+    stored: &Definitions,
+) -> Result<RuleBook, RegistryError> {
     let all = configured.joined(stored).map_err(|what| in_file(&what))?;
     Ok(RuleBook::new(all)?)
 }

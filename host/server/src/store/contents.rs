@@ -21,6 +21,11 @@ pub(crate) struct StoredKey {
 }
 
 impl StoredKey {
+    /// As it lies in the store, and nobody can read it.
+    pub(crate) fn sealed(&self) -> &[u8] {
+        &self.sealed
+    }
+
     /// The key itself, for the licence that will carry it.
     pub(crate) fn open(
         &self,
@@ -129,17 +134,17 @@ impl Change {
         Ok(())
     }
 
-    /// Removes a content and its keys; tells whether it was there.
-    pub(crate) fn remove_content(&self, id: &str) -> Result<bool, StoreError> {
+    /// Removes a content, if it is there, and its keys.
+    pub(crate) fn remove_content(&self, id: &str) -> Result<(), StoreError> {
         let mut contents = self.transaction.open_table(CONTENTS)?;
         let Some(old) = content(&contents, id)? else {
-            return Ok(false);
+            return Ok(());
         };
         let mut keys = self.transaction.open_table(KEYS)?;
         for key in &old.keys {
             keys.remove(&key.kid.0)?;
         }
         contents.remove(id)?;
-        Ok(true)
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@
 mod admin;
 mod attestation;
 mod bad_http;
+mod conditions;
 mod console;
 mod contents;
 mod levels;

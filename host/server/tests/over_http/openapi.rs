@@ -19,7 +19,7 @@ fn document() -> Value {
 }
 
 /// Every method and address of the document.
-fn described() -> BTreeMap<(String, String), Value> {
+pub(crate) fn described() -> BTreeMap<(String, String), Value> {
     let document = document();
     let mut all = BTreeMap::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -206,6 +206,12 @@ fn every_answer_has_the_form_that_is_described() {
         ),
         ("GET", "/device-groups", "", no_body.clone()),
         (
+            "GET",
+            "/device-groups/{id}",
+            "/device-groups/g",
+            no_body.clone(),
+        ),
+        (
             "PUT",
             "/device-models/{model}",
             "/device-models/Box",
@@ -213,12 +219,24 @@ fn every_answer_has_the_form_that_is_described() {
         ),
         ("GET", "/device-models", "", no_body.clone()),
         (
+            "GET",
+            "/device-models/{model}",
+            "/device-models/Box",
+            no_body.clone(),
+        ),
+        (
             "PUT",
             "/overrides/{profile}/{family}/{model}",
             "/overrides/own/PRM/Box",
             json!({ "hdcpType": "TYPE_0" }),
         ),
         ("GET", "/overrides", "", no_body.clone()),
+        (
+            "GET",
+            "/overrides/{profile}/{family}/{model}",
+            "/overrides/own/PRM/Box",
+            no_body.clone(),
+        ),
         ("PUT", "/hdcp-skip-list", "", json!([1])),
         ("GET", "/hdcp-skip-list", "", no_body.clone()),
         (
@@ -228,6 +246,7 @@ fn every_answer_has_the_form_that_is_described() {
             json!({ "level": "low", "license_type": "persistent" }),
         ),
         ("GET", "/drm-groups", "", no_body.clone()),
+        ("GET", "/drm-groups/{id}", "/drm-groups/d", no_body.clone()),
         ("GET", "/usage-rules", "", no_body.clone()),
         ("GET", "/rule-families", "", no_body.clone()),
         (
@@ -313,6 +332,8 @@ fn form_of(document: &Value, description: &Value, answer: &crate::support::Answe
     let status = answer.status.to_string();
     let response = &description["responses"][&status];
     assert!(response.is_object(), "{at}: {status} is not described");
+    let tagged = response["headers"]["ETag"].is_object();
+    assert_eq!(answer.header("etag").is_some(), tagged, "{at}");
     let Some(content) = response["content"].as_object() else {
         assert!(answer.body.is_empty(), "{at}: {status} has no body");
         return;

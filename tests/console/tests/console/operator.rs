@@ -13,7 +13,7 @@ use keybearer_crypto::Secret;
 use keybearer_license::{HardwareModel, KeyId, Scheme, ServiceId, TrackType};
 use keybearer_server::{
     Config, ContentKind, ContentSpec, DeviceModel, EnrolmentToken, KeyDirectory, KeySpec,
-    ProfileView, RunningServer, Server, SystemClock,
+    ProfileForm, ProfileView, RunningServer, Server, SystemClock,
 };
 use serde_json::json;
 
@@ -72,6 +72,17 @@ impl Operator {
 
     pub(crate) fn profile(&self, id: &str) -> ProfileView {
         self.server.registry().profile(id).unwrap()
+    }
+
+    /// Another operator saves a profile.
+    pub(crate) fn another_saves(&self, id: &str, form: &serde_json::Value) {
+        let form: ProfileForm = serde_json::from_value(form.clone()).unwrap();
+        self.server.registry().put_profile(id, &form).unwrap();
+    }
+
+    /// Another operator deletes a profile.
+    pub(crate) fn another_removes(&self, id: &str) {
+        self.server.registry().remove_profile(id).unwrap();
     }
 
     /// Whether the device in the living room gets the channel's track for HD now.
