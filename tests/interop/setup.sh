@@ -5,23 +5,10 @@
 # Leaves the two programs in the cache, which may be deleted at any time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../install.sh"
 cache=${KEYBEARER_INTEROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/keybearer/interop}
 programs=(packager-linux-x64 ffmpeg-linux-x64)
 
-say() { echo "== $* [$SECONDS s]" >&2; }
-die() {
-    echo "tests/interop/setup.sh: $*" >&2
-    exit 1
-}
-retry() { # mirrors are flaky: four attempts, 2 to 8 s apart
-    local pause=2
-    until "$@"; do
-        [ "$pause" -le 8 ] || return 1
-        say "failed, trying again in $pause s: ${*:0:3}"
-        sleep "$pause"
-        pause=$((pause * 2))
-    done
-}
 
 [ "$(uname -sm)" = "Linux x86_64" ] || die "the wheel holds programs for Linux on x86-64 only"
 
@@ -29,16 +16,7 @@ packages=()
 command -v ffmpeg > /dev/null || packages+=(ffmpeg)
 pip=(python3 -m pip)
 [ -e "$cache/complete" ] || "${pip[@]}" --version > /dev/null 2>&1 || packages+=(python3-pip)
-if [ ${#packages[@]} -gt 0 ]; then
-    apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3)
-    [ "$(id -u)" = 0 ] || apt=(sudo "${apt[@]}")
-    say "installing ${packages[*]}"
-    log=$(mktemp)
-    retry "${apt[@]}" update
-    retry "${apt[@]}" install -y --no-install-recommends "${packages[@]}" > "$log" 2>&1 ||
-        { tail -20 "$log" >&2; die "${packages[*]} could not be installed"; }
-    rm -f "$log"
-fi
+install_packages "${packages[@]}"
 
 want=$(sha256sum < "$here/requirements.txt")
 if [ "$(cat "$cache/complete" 2> /dev/null)" != "$want" ]; then

@@ -46,21 +46,7 @@ KIT=${TA_DEV_KIT_DIR:-$ROOTFS/usr/lib/optee-os-dev/$PLATFORM}
 # the other's build scripts and procedural macros.
 TARGET_DIR=${CARGO_TARGET_DIR:-$REPO/target}
 
-say() { echo "== $* [$SECONDS s]" >&2; }
-die() {
-    echo "tests/qemu: $*" >&2
-    exit 1
-}
+. "$REPO/tests/install.sh"
 require_setup() {
     [ -e "$INITRD" ] || die "nothing is set up in $CACHE: run $QEMU_DIR/setup.sh"
-}
-# Mirrors are flaky: five attempts, 2 to 16 s apart.
-retry() {
-    local pause=2
-    until "$@"; do
-        [ "$pause" -le 16 ] || return 1
-        say "failed, trying again in $pause s: ${*:0:3}"
-        sleep "$pause"
-        pause=$((pause * 2))
-    done
 }

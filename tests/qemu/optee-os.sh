@@ -10,7 +10,7 @@
 [ -n "$OPTEE_REBUILT" ] || die "set OPTEE_REBUILT=1"
 [ ! -e "$TEE_BIN/tee-pager_v2.bin" ] || exit 0
 . "$QEMU_DIR/packages.sh"
-install_host_packages python3-pyelftools device-tree-compiler
+install_packages python3-pyelftools device-tree-compiler
 
 src=$CACHE/optee-os-src
 rm -rf "$src"

@@ -1,22 +1,5 @@
 # shellcheck shell=bash disable=SC2034
-# Sourced by what fetches Debian packages: how apt is asked, for this machine and for the private root.
-SUDO=()
-[ "$(id -u)" = 0 ] || SUDO=(sudo)
-HOST_APT=("${SUDO[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3)
-
-# From the machine's own bookworm and bookworm-security, and only what is missing.
-install_host_packages() { # install_host_packages PACKAGE...
-    local missing=() p
-    for p in "$@"; do
-        dpkg-query -W -f '${Status}' "$p" 2> /dev/null | grep -q 'ok installed' || missing+=("$p")
-    done
-    [ ${#missing[@]} -gt 0 ] || return 0
-    say "installing ${missing[*]}"
-    retry "${HOST_APT[@]}" update
-    retry "${HOST_APT[@]}" install -y --no-install-recommends "${missing[@]}" > "$CACHE/apt-host.log" 2>&1 ||
-        { tail -20 "$CACHE/apt-host.log" >&2; die "host packages could not be installed"; }
-}
-
+# Sourced by what fetches Debian packages that are not for this machine: how apt is asked for them.
 # A private apt root for the arm64 packages and the sources: this machine's dpkg is not touched, no
 # foreign architecture is added, and signatures are checked against the machine's own Debian keyring.
 APTROOT=$CACHE/apt

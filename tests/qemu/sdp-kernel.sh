@@ -114,7 +114,7 @@ make_device_tree() {
 mkdir -p "$SDP"
 fetch_kernel
 say "kernel $RELEASE ready"
-install_host_packages flex bison bc libssl-dev libelf-dev device-tree-compiler
+install_packages flex bison bc libssl-dev libelf-dev device-tree-compiler
 build_modules
 say "modules ready: $(cd "$SDP/modules" && echo *.ko)"
 make_device_tree

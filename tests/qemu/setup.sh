@@ -12,7 +12,7 @@ dependency() { # dependency PACKAGE REGEX: the first package it depends on whose
 }
 write_sources() {
     local main security
-    [ -n "$(mirror bookworm)" ] || retry "${HOST_APT[@]}" update
+    [ -n "$(mirror bookworm)" ] || retry host_apt update
     main=$(mirror bookworm)
     security=$(mirror bookworm-security)
     if [ -z "$main" ] || [ -z "$security" ]; then die "apt knows no mirror of bookworm and bookworm-security"; fi
@@ -102,7 +102,7 @@ make_client() {
 }
 
 # Host packages, from the machine's own bookworm and bookworm-security.
-install_host_packages qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross rustc-web make cpio patch \
+install_packages qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross rustc-web make cpio patch \
     xz-utils python3-cryptography libssl-dev gcc
 say "host packages ready"
 fetch_arm64_packages
