@@ -6,6 +6,8 @@ require_setup
 unset RUSTUP_TOOLCHAIN RUSTFLAGS
 export RUSTC=/usr/bin/rustc
 export CARGO_BUILD_TARGET=$TRIPLE
+# What runs in the guest goes there stripped.
+export CARGO_PROFILE_DEV_DEBUG=false
 export CARGO_TARGET_DIR=${AARCH64_TARGET_DIR:-$TARGET_DIR/aarch64}
 var=CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU
 export ${var}_LINKER="${AARCH64_LINKER:-${CROSS}gcc}"
