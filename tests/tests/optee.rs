@@ -14,9 +14,11 @@ use std::process::Command;
 use keybearer_backend::{BackendChoice, BackendOptions, detect};
 use keybearer_client::{Client, Device, Isolation, ServerUrl};
 use keybearer_rules::Level;
-use keybearer_tests::guest::{operator, optee};
+use keybearer_tee::{CallError, TeeError};
+use keybearer_tests::guest::{Setting, noise, operator, optee, timed};
 use keybearer_tests::samples;
 use keybearer_tests::story::{play, play_all};
+use keybearer_wire::limits::OPTEE_MAX_MEDIA;
 
 #[test]
 fn medium_plays_every_sample_as_software_and_as_ffmpeg_does() {
@@ -91,4 +93,50 @@ fn the_demonstration_verifies_every_scheme_at_medium() {
         let of_scheme = files.filter(|file| file["scheme"] == scheme && file["verified"] == true);
         assert_eq!(of_scheme.count(), 2, "{scheme}");
     }
+}
+
+#[test]
+fn the_largest_call_equals_software_and_a_larger_one_is_refused() {
+    let setting = Setting::new();
+    let (mut session, acquiring) = timed(|| setting.licensed(setting.open().unwrap()));
+    println!("figure: session, licence request, answer and load: {acquiring:?}");
+    let protected = noise(OPTEE_MAX_MEDIA, 11);
+    let expected = setting.in_software(&protected);
+    for len in [
+        1,
+        15,
+        16,
+        17,
+        65_535,
+        65_536,
+        65_537,
+        1 << 20,
+        OPTEE_MAX_MEDIA,
+    ] {
+        let mut data = protected[..len].to_vec();
+        let (done, first) = timed(|| session.decrypt(setting.sample(), &mut data));
+        assert_eq!(done.unwrap(), len as u64);
+        println!("figure: decrypt {len} bytes, the first time: {first:?}");
+        assert!(data == expected[..len], "{len} bytes");
+    }
+    for len in [1000, 65_536, 1 << 20, OPTEE_MAX_MEDIA] {
+        let mut data = protected[..len].to_vec();
+        let ((), eight) = timed(|| {
+            for _ in 0..8 {
+                session.decrypt(setting.sample(), &mut data).unwrap();
+            }
+        });
+        println!("figure: decrypt {len} bytes: {:?}", eight / 8);
+    }
+    let beyond = session.decrypt(setting.sample(), &mut vec![0; OPTEE_MAX_MEDIA + 1]);
+    assert!(
+        matches!(
+            beyond,
+            Err(CallError::Transport(TeeError::TooLarge {
+                what: "media",
+                ..
+            }))
+        ),
+        "{beyond:?}"
+    );
 }
