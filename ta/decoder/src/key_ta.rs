@@ -38,8 +38,10 @@ pub trait Connect {
 pub(crate) enum Refusal {
     /// It refused. What it says depends on the licence and on the request, never on content.
     Status(Status),
-    /// It could not be asked.
+    /// It was asked and gave no answer.
     Failure,
+    /// There was no memory to ask it: it has heard nothing.
+    Unasked,
 }
 
 /// Bytes of the longest answer that the key TA has for a decoder.
@@ -56,9 +58,7 @@ where
     R: Exchange<'r>,
     A: for<'a> Body<'a>,
 {
-    let bytes = request
-        .encode(MAX_REQUEST)
-        .map_err(|_| Refusal::Status(Status::OutOfMemory))?;
+    let bytes = request.encode(MAX_REQUEST).map_err(|_| Refusal::Unasked)?;
     let mut response = [0; ANSWER];
     let sizes = connection
         .call(R::COMMAND.code(), &bytes, &mut response, protected, clear)

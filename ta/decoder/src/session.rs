@@ -238,8 +238,10 @@ impl<C: Connect, O: Output> Session<C, O> {
             Ok(decrypted) => decrypted,
             Err(refusal) => {
                 // The key TA takes note of the report in a call that it refuses, unless it does not
-                // know the channel.
-                channel.reported();
+                // know the channel. In one that was never made it has heard of nothing.
+                if refusal != Refusal::Unasked {
+                    channel.reported();
+                }
                 return Err(self.status_of(refusal));
             }
         };
@@ -308,6 +310,7 @@ impl<C: Connect, O: Output> Session<C, O> {
                 self.keys = None;
                 Status::Platform
             }
+            Refusal::Unasked => Status::OutOfMemory,
         }
     }
 }
