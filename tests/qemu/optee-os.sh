@@ -5,7 +5,7 @@
 #   the secure data path   a pool of protected memory for decrypted video, OPTEE_SDP_SIZE bytes
 #   RPMB                   as tee-supplicant emulates it, in its memory: storage put back is noticed
 # It runs trusted applications that are built and signed with the kit of Debian's package.
-# Called by setup.sh. Status 77: the source package cannot be had.
+# Called by setup.sh. Status 77: the mirror has the source package no more.
 . "$(dirname "$0")/env.sh"
 [ -n "$OPTEE_REBUILT" ] || die "set OPTEE_REBUILT=1"
 [ ! -e "$TEE_BIN/tee-pager_v2.bin" ] || exit 0
@@ -14,15 +14,7 @@ install_packages python3-pyelftools device-tree-compiler
 
 src=$CACHE/optee-os-src
 rm -rf "$src"
-mkdir -p "$src/lists/partial"
-main=$(mirror bookworm)
-echo "deb-src [signed-by=$KEYRING] $main sid main" > "$src/sources.list"
-from_sid=("${APT[@]}" -o "Dir::Etc::sourcelist=$src/sources.list" -o "Dir::State::Lists=$src/lists")
-if ! { retry apt-get "${from_sid[@]}" update &&
-    (cd "$src" && retry apt-get "${from_sid[@]}" source --download-only "optee-os=$OS_VERSION"); }; then
-    echo "tests/qemu: THE SOURCE PACKAGE optee-os $OS_VERSION CANNOT BE HAD from $main" >&2
-    exit 77
-fi
+fetch_from_sid deb-src "$OS_VERSION" "$src" optee-os
 # apt has checked them against sid's signed index; that this is what was tried before, these say.
 (cd "$src" && sha256sum --quiet -c) <<'L' || die "optee-os $OS_VERSION is not the one that is known here"
 18633691cb075ff2249422251f1cd77c30439a95b564b46682dea1fb6580a5af  optee-os_4.10.0.orig.tar.gz

@@ -14,6 +14,35 @@ mirror() { # the machine's own mirror of a suite, whatever it is
     apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $1" | head -1
 }
 
+# fetch_from_sid KIND VERSION FOLDER PACKAGE...: packages (KIND deb) or a source package (deb-src) of one pinned
+# version, into FOLDER, from a private apt root of their own. That suite moves on: where the mirror answers and has
+# the version no more, the script ends with status 77. Anything else that goes wrong is a failure like others.
+fetch_from_sid() {
+    local kind=$1 version=$2 folder=$3 root=$CACHE/sid-$1 main missing=() p
+    shift 3
+    [ -n "$(mirror bookworm)" ] || retry host_apt update
+    main=$(mirror bookworm)
+    [ -n "$main" ] || die "apt knows no mirror of bookworm"
+    mkdir -p "$root/lists/partial" "$root/cache/archives/partial" "$folder"
+    echo "$kind [signed-by=$KEYRING arch=arm64] $main sid main" > "$root/sources.list"
+    local apt=("${APT[@]}" -o "Dir::Etc::sourcelist=$root/sources.list" -o "Dir::State::Lists=$root/lists"
+        -o "Dir::Cache=$root/cache")
+    # An index that cannot be fetched is but a warning otherwise, and what was fetched before is taken for it.
+    retry apt-get "${apt[@]}" -o APT::Update::Error-Mode=any update || die "the index of sid could not be fetched from $main"
+    for p in "$@"; do
+        apt-cache "${apt[@]:1}" madison "$p" | awk -v v="$version" '$3 == v { found = 1 } END { exit !found }' ||
+            missing+=("$p")
+    done
+    if [ ${#missing[@]} -gt 0 ]; then
+        echo "tests/qemu: $main HAS NO $version OF ${missing[*]} ANY MORE" >&2
+        exit 77
+    fi
+    local get=(download)
+    [ "$kind" = deb ] || get=(source --download-only)
+    (cd "$folder" && retry apt-get "${apt[@]}" "${get[@]}" "${@/%/=$version}") ||
+        die "${*/%/=$version} could not be fetched from $main"
+}
+
 # A source package as Debian builds it: its archives in FOLDER, unpacked and patched in FOLDER/b.
 unpack_source() { # unpack_source FOLDER
     local p

@@ -14,30 +14,10 @@ RELEASE=7.2.13+deb14-cloud-arm64
 ABI=${RELEASE%-cloud-arm64}
 SERIES=${VERSION%.*}
 
-# apt's private root for sid, beside the one of the set-up and from the same mirrors.
-FROM_SID=("${APT[@]}" -o "Dir::Etc::sourcelist=$SDP/apt/sources.list" -o "Dir::State::Lists=$SDP/apt/lists"
-    -o "Dir::Cache=$SDP/apt/cache")
-fetch() { # fetch FOLDER PACKAGE...: of the pinned version, and 77 when it is not to be had
-    local folder=$1
-    shift
-    mkdir -p "$SDP/apt/lists/partial" "$SDP/apt/cache/archives/partial" "$folder"
-    echo "deb [signed-by=$KEYRING arch=arm64] $(mirror bookworm) sid main" > "$SDP/apt/sources.list"
-    retry apt-get "${FROM_SID[@]}" update || exit 77
-    local missing=() p
-    for p in "$@"; do
-        apt-cache "${FROM_SID[@]:1}" madison "$p" | awk -v v="$VERSION" '$3 == v { found = 1 } END { exit !found }' || missing+=("$p")
-    done
-    if [ ${#missing[@]} -gt 0 ]; then
-        echo "tests/qemu: THE MIRROR HAS NO $VERSION of ${missing[*]} any more" >&2
-        exit 77
-    fi
-    (cd "$folder" && retry apt-get "${FROM_SID[@]}" download "${@/%/=$VERSION}") || exit 77
-}
-
 fetch_kernel() {
     [ ! -e "$SDP/kernel/complete" ] || return 0
     rm -rf "$SDP/kernel" "$SDP/debs"
-    fetch "$SDP/debs" "linux-base-$RELEASE" "linux-binary-$RELEASE" "linux-modules-$RELEASE"
+    fetch_from_sid deb "$VERSION" "$SDP/debs" "linux-base-$RELEASE" "linux-binary-$RELEASE" "linux-modules-$RELEASE"
     local f
     for f in "$SDP"/debs/*.deb; do dpkg-deb -x "$f" "$SDP/kernel"; done
     rm -rf "$SDP/debs"
@@ -49,7 +29,7 @@ build_modules() {
     local work=$SDP/build f m headers option
     rm -rf "$work" "$SDP/modules"
     mkdir -p "$work/headers"
-    fetch "$work/debs" "linux-source-$SERIES" "linux-headers-$RELEASE" "linux-headers-$ABI-common"
+    fetch_from_sid deb "$VERSION" "$work/debs" "linux-source-$SERIES" "linux-headers-$RELEASE" "linux-headers-$ABI-common"
     for f in "$work"/debs/linux-headers*.deb; do dpkg-deb -x "$f" "$work/headers"; done
     dpkg-deb --fsys-tarfile "$work"/debs/linux-source*.deb |
         tar xO --wildcards './usr/src/linux-source-*.tar.xz' | tar xJ --strip-components=1 --one-top-level="$work/source"
