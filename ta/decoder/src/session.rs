@@ -324,8 +324,14 @@ impl<C: Connect, O> Session<C, O> {
                 rejected: channel.rejected,
                 decoded: channel.decoded,
             };
-            // A key TA that does not know it any more has closed it.
-            let _: Result<(key::Empty, _), _> = exchange(keys, &close, None, &mut []);
+            let closed: Result<(key::Empty, _), _> = exchange(keys, &close, None, &mut []);
+            match closed {
+                // A key TA that does not know it any more has closed it.
+                Ok(_) | Err(Refusal::Status(Status::UnknownChannel)) => {}
+                // It would stay open beside the next one. With its session it ends, and what nobody has
+                // reported on counts as rejected there.
+                Err(_) => self.keys = None,
+            }
         }
         self.skip();
     }

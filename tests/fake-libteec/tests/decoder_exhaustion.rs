@@ -332,6 +332,7 @@ impl Host {
     fn begin(&mut self, ticket: u8, record: &[u8]) {
         let ticket = [ticket; 16];
         let body::Empty {} = self.insist(&body::Attach { ticket });
+        assert_eq!(self.keys.known().channels.len(), 1, "one at a time");
         let (codec, record) = (*b"avc1", Blob(record));
         let configured: body::Configured = self.insist(&body::Configure { codec, record });
         assert_eq!((configured.width, configured.height), (Some(64), Some(48)));

@@ -118,6 +118,21 @@ fn a_channel_that_is_gone_is_given_up() {
 }
 
 #[test]
+fn a_channel_that_cannot_be_closed_ends_with_its_session_of_the_key_ta() {
+    let mut host = Host::ready();
+    host.keys.state().refuse = Some(Status::OutOfMemory);
+    host.attach(TICKET_AGAIN).unwrap();
+    let asked = [
+        Asked::Close(1, 0, 0),
+        Asked::Disconnect,
+        Asked::Connect,
+        Asked::Redeem(TICKET_AGAIN, TEST_OUTPUT || DEBUG),
+    ];
+    assert_eq!(host.keys.asked(), asked);
+    host.decode(2, &clip().1[0].bytes).unwrap();
+}
+
+#[test]
 fn a_key_ta_that_died_is_asked_anew_at_the_next_ticket() {
     let units = clip().1;
     let mut host = Host::ready();
