@@ -131,6 +131,9 @@ impl From<ClientError> for Failure {
             ClientError::KeyNotUsable { .. }
             | ClientError::KeysMissing { .. }
             | ClientError::KeysNotInTime { .. } => (Exit::Denied, None),
+            ClientError::ProtectedPathTaken { .. } => {
+                (Exit::Denied, Some(KEY_OF_ITS_OWN.to_owned()))
+            }
             ClientError::Http { source, .. } => (Exit::Service, on_the_way(source)),
             ClientError::Refused { status, .. } => (
                 exit_of(*status),
@@ -160,6 +163,10 @@ fn of_denial(denial: &Denial) -> Option<String> {
 /// What to try where a key demands something of outputs.
 const NO_OUTPUTS: &str = "say which outputs are active with --outputs, or that there is a panel with \
     --internal-panel; keybearer explain --policy shows what a profile asks of them";
+
+/// What to do where a track has the key of the one that the trusted side decodes.
+const KEY_OF_ITS_OWN: &str = "what is played beside the pictures needs a key of its own, which allows \
+    level medium: protect the file with one key for each track";
 
 /// What to try where the way to the service fails.
 fn on_the_way(error: &TransportError) -> Option<String> {
@@ -254,7 +261,31 @@ impl Failure {
 
 #[cfg(test)]
 mod tests {
+    use keybearer_client::ClientError;
+
     use super::{Exit, Failure, Status, exit_of};
+
+    /// The licence does not allow it, and the file is to be made anew: not a file that is damaged.
+    #[test]
+    fn a_track_under_the_key_of_the_protected_path_is_named_with_what_it_needs() {
+        let failure = Failure::from(ClientError::ProtectedPathTaken {
+            track: 2,
+            key_id: [0x5e; 16],
+            playing: 1,
+        });
+        assert_eq!(failure.exit, Exit::Denied);
+        let what = &failure.what;
+        assert!(
+            what.starts_with("track 2 cannot be played: its key 5e5e"),
+            "{what}"
+        );
+        assert!(what.contains("protected path alone"), "{what}");
+        assert!(
+            failure
+                .hint
+                .is_some_and(|hint| hint.contains("a key of its own"))
+        );
+    }
 
     #[derive(Debug, thiserror::Error)]
     #[error("outer: inner")]

@@ -38,7 +38,11 @@ Examples:
   keybearer play film.mp4 --outputs-timeline outputs.toml -o clear.mp4
 
 Without --server, the service this device was last provisioned with is asked;
-its anchor is remembered from then (keybearer provision).";
+its anchor is remembered from then (keybearer provision).
+
+With --protected the tracks beside the pictures are decrypted as ever, by keys
+of their own: one that has the pictures' key is refused before anything is
+played (exit code 4), for that key gives nothing clear back.";
 
 /// Decrypt a file by a licence
 #[derive(Debug, Args)]

@@ -113,6 +113,21 @@ pub enum ClientError {
         #[source]
         problem: DecoderProblem,
     },
+    /// A track whose key is for the decoder in the trusted side, which plays another: one that has no
+    /// key of its own, as sound under the key of the pictures, or a second one that demands the decoder.
+    #[error(
+        "track {track} cannot be played: its key {} is for the protected path alone, which gives nothing \
+         clear back and plays one track, here track {playing}",
+        hex::encode(key_id)
+    )]
+    ProtectedPathTaken {
+        /// `track_ID`.
+        track: u32,
+        /// Its key.
+        key_id: KeyId,
+        /// `track_ID` of the one that the decoder plays.
+        playing: u32,
+    },
     /// What the caller gave exceeds a limit of the interface.
     #[error("{during}: {what}")]
     Input {

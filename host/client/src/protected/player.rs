@@ -1,6 +1,7 @@
 //! From a protected file to the screen: one track through the decoder in the trusted side, the others
 //! through a clear session beside it.
 
+mod route;
 mod track;
 
 use std::collections::BTreeSet;
@@ -9,26 +10,12 @@ use std::io::{Read, Seek};
 use std::path::Path;
 use std::time::Duration;
 
-use keybearer_license::DenialReason;
-use keybearer_media::{
-    BatchLimit, Fragment, MediaReader, Part, Presentation, Pssh, Track, TrackFragment, TrackKind,
-};
+use keybearer_media::{BatchLimit, Fragment, MediaReader, Part, Presentation, TrackFragment};
 
+pub use self::route::Route;
 use self::track::ProtectedTrack;
 use super::{DecoderProblem, Presented, ProtectedSession};
-use crate::{
-    Client, ClientError, KeyId, Level, Licensed, PlaybackError, SampleDecryptor, TrackBatch,
-};
-
-/// Which tracks go to the decoder.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Route {
-    /// The first protected track of pictures.
-    #[default]
-    Pictures,
-    /// The one whose key no clear session may have. Where the clear session may have them all, none does.
-    AsNeeded,
-}
+use crate::{Client, ClientError, KeyId, Licensed, PlaybackError, SampleDecryptor, TrackBatch};
 
 /// What became of one unit of the protected track.
 #[derive(Debug)]
@@ -138,77 +125,6 @@ impl<'a> ProtectedPlayer<'a> {
     pub const fn clear_licenses(&self) -> &Licensed<'a> {
         &self.clear
     }
-
-    /// Acquires the keys of a presentation, before anything is played, and says which track goes to the
-    /// decoder, where that is known by now.
-    fn route(&mut self, presentation: &Presentation) -> Result<Option<usize>, ClientError> {
-        let tracks = &presentation.tracks;
-        let protected = |track: &Track| track.protection().map(|it| it.kid);
-        let picture = |track: &Track| track.kind == TrackKind::Video && protected(track).is_some();
-        let mut ids = presentation.key_ids();
-        let mut chosen = None;
-        if self.route == Route::Pictures {
-            chosen = tracks.iter().position(picture);
-            let mut all = tracks.iter().filter_map(protected);
-            let own = chosen.and_then(|at| tracks.get(at)).and_then(protected);
-            let others = all.any(|id| Some(id) != own);
-            // Keys by sample groups are those of a track that the fragments name.
-            ids.retain(|id| !others || tracks.iter().any(|track| protected(track) == Some(*id)));
-            let of_others =
-                |id: &KeyId| Some(*id) != own && tracks.iter().any(|it| protected(it) == Some(*id));
-            let own = ids.iter().filter(|id| chosen.is_some() && !of_others(id));
-            self.needed.extend(own);
-        }
-        self.prepare(&ids, &presentation.pssh)?;
-        Ok(chosen)
-    }
-
-    /// Acquires keys that have not been acquired yet.
-    fn prepare(&mut self, ids: &[KeyId], pssh: &[Pssh]) -> Result<(), ClientError> {
-        let new = ids.iter().filter(|id| !self.prepared.contains(*id));
-        let new: Vec<KeyId> = new.copied().collect();
-        if new.is_empty() {
-            return Ok(());
-        }
-        let (protected, clear): (Vec<KeyId>, Vec<KeyId>) =
-            new.iter().partition(|id| self.needed.contains(*id));
-        let mut refused = Vec::new();
-        if !clear.is_empty() {
-            match self.clear.prepare(&clear, pssh) {
-                Ok(()) => {}
-                Err(error) if self.route == Route::AsNeeded => {
-                    // What the clear session holds already was not asked for.
-                    let asked = clear.iter().filter(|id| self.clear.track(id).is_none());
-                    let asked: Vec<KeyId> = asked.copied().collect();
-                    refused = needs_high(&error, &asked).ok_or(error)?;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        let protected: Vec<KeyId> = protected.into_iter().chain(refused).collect();
-        if !protected.is_empty() {
-            // A device that has less says here, before anything is played, what is needed.
-            self.licensed.prepare(&protected, pssh)?;
-            self.needed.extend(protected);
-        }
-        self.prepared.extend(new);
-        Ok(())
-    }
-}
-
-/// The keys of those asked for that a clear session may not have, if that is all that is wrong.
-fn needs_high(error: &ClientError, asked: &[KeyId]) -> Option<Vec<KeyId>> {
-    let (denial, missing) = match error {
-        ClientError::Denied(denial) => (denial, asked),
-        ClientError::KeysMissing {
-            key_ids,
-            denial: Some(denial),
-        } => (&**denial, &key_ids[..]),
-        _ => return None,
-    };
-    let high = denial.reason == Some(DenialReason::LevelTooLow)
-        && denial.level_needed == Some(Level::High);
-    high.then(|| missing.to_vec())
 }
 
 /// Plays a file: the track that the route says goes to the decoder, unit by unit, and nothing clear of it
@@ -304,14 +220,14 @@ impl Play<'_, '_> {
                 self.player.needed.extend(&ids);
             }
             self.player.prepare(&ids, fragment.pssh())?;
-            let by_decoder = ids.iter().any(|id| self.player.needed.contains(id));
-            match self.chosen {
-                None if by_decoder => self.choose(of_track.track),
-                Some(chosen) if by_decoder && chosen != of_track.track => {
-                    let what = "two tracks demand the decoder, which plays one at a time";
-                    return Err(ClientError::Input {
-                        during: "choosing a track",
-                        what: what.to_owned(),
+            let by_decoder = ids.iter().find(|id| self.player.needed.contains(*id));
+            match (self.chosen, by_decoder) {
+                (None, Some(_)) => self.choose(of_track.track),
+                (Some(chosen), Some(key_id)) if chosen != of_track.track => {
+                    return Err(ClientError::ProtectedPathTaken {
+                        track: of_track.track_id,
+                        key_id: *key_id,
+                        playing: self.summary.track.unwrap_or_default(),
                     });
                 }
                 _ => {}
