@@ -3,37 +3,68 @@
 import { call, get, part } from './api.js';
 import { badge, confirmed, el, heading, notify, short, table, time } from './dom.js';
 
+/** Devices on one page. */
+const PAGE = 100;
+/** How long typing may pause before the server is asked, in milliseconds. */
+const PAUSE = 150;
+
 /** What was looked for stays while a device changes. */
 let wanted = '';
 
 export async function showDevices(main) {
-  const devices = await get('/devices');
-  devices.sort((a, b) => b.certified - a.certified);
+  const view = { devices: [], next: null, total: 0, turn: 0 };
   const filter = el('input', { type: 'search', value: wanted, placeholder: 'Model, serial, tenant or family', 'aria-label': 'Filter devices' });
   const shown = el('div', { class: 'panel' });
-  const again = () => showDevices(main).catch((error) => notify(error.message, 'bad'));
+  const more = el('button', { type: 'button', onclick: () => go(() => load(view)) }, 'More');
+  const said = el('span', { class: 'minor', role: 'status' });
+  const go = (act) => act().then(draw).catch((error) => notify(error.message, 'bad'));
   const draw = () => {
-    wanted = filter.value.trim();
-    const words = wanted.toLowerCase();
-    const found = devices.filter(({ model, serial, tenant, family }) =>
-      [model, serial, tenant, family].some((text) => text.toLowerCase().includes(words)),
-    );
+    const rows = view.devices.map((device) => deviceRow(device, () => go(() => renew(view, device))));
+    more.hidden = view.next === null;
+    said.textContent = view.next === null ? '' : `${view.devices.length} shown, newest first`;
     shown.replaceChildren(
-      found.length === 0
-        ? el('p', { class: 'empty' }, devices.length === 0 ? 'No device was certified yet.' : 'No device is like that.')
-        : table(
-            'Devices',
-            ['Model', 'Serial', 'Rule family', 'Level', 'Tenant', 'Certified', 'State', ''],
-            found.map((device) => deviceRow(device, again)),
-          ),
+      rows.length === 0
+        ? el('p', { class: 'empty' }, view.total === 0 ? 'No device was certified yet.' : 'No device is like that.')
+        : table('Devices', ['Model', 'Serial', 'Rule family', 'Level', 'Tenant', 'Certified', 'State', ''], rows),
     );
   };
-  filter.addEventListener('input', draw);
+  let typing;
+  filter.addEventListener('input', () => {
+    wanted = filter.value.trim();
+    clearTimeout(typing);
+    typing = setTimeout(() => go(() => load(view, true)), PAUSE);
+  });
+  await load(view, true);
   main.replaceChildren(
-    heading('Devices', `${devices.length} certified here. A suspended device may be resumed; a revoked one never.`, filter),
+    heading('Devices', `${view.total} certified here. A suspended device may be resumed; a revoked one never.`, filter),
     shown,
+    el('div', { class: 'tools' }, more, said),
   );
   draw();
+}
+
+/** Loads a page more, or the first one of what is looked for now. */
+async function load(view, anew = false) {
+  const turn = ++view.turn;
+  const search = wanted;
+  let [devices, next] = anew ? [[], null] : [view.devices, view.next];
+  const until = devices.length + PAGE;
+  // The server looks at so many for one page, and goes on when it is asked again.
+  do {
+    const page = await get(`/devices?search=${part(search)}&limit=${until - devices.length}${next === null ? '' : `&before=${part(next)}`}`);
+    // Something else was asked for meanwhile.
+    if (turn !== view.turn) return;
+    devices = [...devices, ...page.devices];
+    next = page.next;
+    view.total = page.total;
+  } while (next !== null && devices.length < until);
+  Object.assign(view, { devices, next });
+}
+
+/** Looks again at a device that was changed; the others stay where they are. */
+async function renew(view, { serial }) {
+  const { devices } = await get(`/devices?search=${part(serial)}&limit=1`);
+  view.devices = view.devices.map((known) => (known.serial === serial ? devices[0] : known));
 }
 
 function deviceRow(device, again) {

@@ -17,9 +17,9 @@ const FILTERS = [
 let filter = FILTERS[0];
 
 export async function showLicences(main) {
-  const [devices, contents] = await Promise.all([get('/devices'), get('/contents')]);
+  const contents = await get('/contents');
   const known = {
-    models: new Map(devices.map(({ serial, model }) => [serial, model])),
+    models: {},
     contents: new Map(contents.flatMap(({ id, keys }) => keys.map(({ kid }) => [kid, id]))),
   };
   const totals = el('dl', { class: 'totals' });
@@ -50,6 +50,7 @@ export async function showLicences(main) {
       ...total('Devices certified', log.totals.provisions),
     );
     entries = log.entries;
+    known.models = log.models;
     if (!same) draw();
   };
   const page = async (first) => {
@@ -82,7 +83,7 @@ const total = (name, number) => [el('dt', {}, name), el('dd', {}, number.toLocal
 
 function logRow(entry, known) {
   const serial = entry.device ?? null;
-  const model = entry.model ?? known.models.get(serial);
+  const model = entry.model ?? known.models[serial];
   return el(
     'tr',
     { 'data-number': entry.number },

@@ -6,6 +6,7 @@
 pub(crate) mod admin;
 mod body;
 mod console;
+mod devices;
 mod json;
 mod preconditions;
 mod problem;

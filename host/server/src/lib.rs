@@ -50,11 +50,12 @@ pub use config::{
 pub use error::ServerError;
 pub use keys::{Anchor, KeyDirectory, KeyError};
 pub use registry::{
-    Condition, ContentView, EnrolmentToken, FactoryToken, FamilyView, GeneratedKey, MintedToken,
-    ProfileView, Registry, RegistryError, Revision, RuleView, States,
+    Condition, ContentView, DevicePage, DeviceQuery, EnrolmentToken, FactoryToken, FamilyView,
+    GeneratedKey, MintedToken, NoPlace, ProfileView, Registry, RegistryError, Revision, RuleView,
+    States,
 };
 pub use server::{RunningServer, Server, ShutdownHandle};
-pub use store::{DeviceView, KeyRules, LogEntry, LogEvent, Totals};
+pub use store::{DevicePlace, DeviceView, KeyRules, LogEntry, LogEvent, Totals};
 pub use usage::{
     Definitions, DeviceGroup, DeviceModel, DrmGroup, Flaw, LicenseType, Overrides, ProfileForm,
     RuleValues, Unsound, Warning,

@@ -2,16 +2,15 @@
 
 mod condition;
 mod contents;
+mod devices;
 mod profiles;
 mod token;
 mod usage;
 
 use std::sync::{Arc, Weak};
 
-use keybearer_license::Serial;
-
-use crate::service::{Fault, Revocation, Service};
-use crate::store::{DeviceView, LogEntry, StoreError, Totals};
+use crate::service::{Fault, Service};
+use crate::store::{LogEntry, StoreError, Totals};
 use crate::usage::Unsound;
 
 /// Why the operator's wish was not fulfilled.
@@ -80,6 +79,7 @@ impl From<Fault> for RegistryError {
 
 pub use condition::{Condition, Revision, States};
 pub use contents::{ContentView, GeneratedKey};
+pub use devices::{DevicePage, DeviceQuery, NoPlace};
 pub use profiles::{FamilyView, ProfileView, RuleView};
 pub use token::{EnrolmentToken, FactoryToken, MintedToken};
 
@@ -102,59 +102,6 @@ impl Registry {
 
     fn service(&self) -> Result<Arc<Service>, RegistryError> {
         self.service.upgrade().ok_or(RegistryError::Stopped)
-    }
-
-    /// Every device that was certified here.
-    ///
-    /// # Errors
-    /// [`RegistryError::Failed`].
-    pub fn devices(&self) -> Result<Vec<DeviceView>, RegistryError> {
-        let service = self.service()?;
-        let book = service.book();
-        let devices = service.store().view()?.devices()?.into_iter();
-        Ok(devices
-            .map(|device| {
-                let family = book.family(&device.model.0);
-                device.view(family)
-            })
-            .collect())
-    }
-
-    /// Revokes a device; returns the number of the revocation list that says so.
-    ///
-    /// # Errors
-    /// [`RegistryError::Unknown`] device, [`RegistryError::Conflict`] where the list is full.
-    pub fn revoke_device(&self, serial: &Serial) -> Result<u64, RegistryError> {
-        match self.service()?.revoke(serial)? {
-            Revocation::Done(number) => Ok(number),
-            Revocation::Unknown => Err(RegistryError::Unknown {
-                what: format!("device with serial {serial}"),
-            }),
-            Revocation::ListFull => Err(RegistryError::Conflict {
-                what: "the revocation list is full".into(),
-            }),
-        }
-    }
-
-    /// Suspends a device, or ends that: it is revoked as long as the operator wants. Unlike one
-    /// that is revoked for good, it is in no revocation list, and a usage-rules profile may let it
-    /// pass (UR-19).
-    ///
-    /// # Errors
-    /// [`RegistryError::Unknown`] device.
-    pub fn suspend_device(&self, serial: &Serial, suspended: bool) -> Result<(), RegistryError> {
-        let service = self.service()?;
-        let since = suspended.then(|| service.now());
-        let known = service
-            .store()
-            .change(|change| change.suspend(serial, since))?;
-        if known {
-            Ok(())
-        } else {
-            Err(RegistryError::Unknown {
-                what: format!("device with serial {serial}"),
-            })
-        }
     }
 
     /// At most `limit` entries of the log with a number above `after`, oldest first.

@@ -33,7 +33,7 @@ use crate::keys::files::{check_private, sync_directory};
 pub(crate) use answers::KeptAnswer;
 pub(crate) use contents::StoredKey;
 pub(crate) use devices::DeviceRecord;
-pub use devices::DeviceView;
+pub use devices::{DevicePlace, DeviceView};
 pub(crate) use error::StoreError;
 use group::{Announced, Groups};
 pub(crate) use licenses::LicenseRecord;
@@ -44,7 +44,9 @@ pub(crate) use tokens::{TokenKind, TokenRecord, TokenUser};
 const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 
 /// The form of the tables. Another form is another number, and this build refuses it.
-const FORM: u64 = 2;
+const FORM: u64 = 3;
+/// The form before: without the order of devices by time, which is made when it is opened.
+const UNORDERED: u64 = 2;
 
 /// The store of one server.
 pub(crate) struct Store {
@@ -101,6 +103,10 @@ impl Store {
             match form {
                 0 => change.set_number("form", FORM),
                 FORM => Ok(()),
+                UNORDERED => {
+                    change.order_devices()?;
+                    change.set_number("form", FORM)
+                }
                 other => Err(StoreError::Form {
                     found: other,
                     known: FORM,

@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use keybearer_crypto::{Crypto, Digest};
-use keybearer_license::{HardwareModel, Serial};
+use keybearer_license::HardwareModel;
 use keybearer_rules::Level;
 use serde::Deserialize;
 use serde_json::json;
@@ -20,8 +20,8 @@ use super::json::{Sent, answer, done, shown, told};
 use super::preconditions::When;
 use super::problem::Problem;
 use super::public::healthz;
-use super::{App, console, no_store, usage};
-use crate::config::text::{Text, TextForm};
+use super::{App, console, devices, no_store, usage};
+use crate::config::text::Text;
 use crate::config::{ContentSpec, DEFAULT_TENANT};
 use crate::names::Name;
 use crate::registry::{EnrolmentToken, FactoryToken, MintedToken, Registry, RegistryError};
@@ -47,11 +47,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         )
         .route("/enrolment-tokens", post(mint_enrolment))
         .route("/factory-tokens", post(mint_factory))
-        .route("/devices", get(devices))
-        .route("/devices/{serial}/revoke", post(revoke))
-        .route("/devices/{serial}/suspend", post(suspend))
-        .route("/devices/{serial}/resume", post(resume))
         .route("/log", get(log))
+        .merge(devices::routes())
         .merge(usage::routes())
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method())
@@ -206,45 +203,6 @@ async fn minted(
     .await
 }
 
-async fn devices(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    told(&app, StatusCode::OK, Registry::devices).await
-}
-
-async fn revoke(
-    State(app): State<Arc<App>>,
-    Path(serial): Path<String>,
-) -> Result<Response, Problem> {
-    let serial = parse_serial(&serial)?;
-    told(&app, StatusCode::OK, move |registry| {
-        Ok(json!({ "revocation_list": registry.revoke_device(&serial)? }))
-    })
-    .await
-}
-
-async fn suspend(
-    State(app): State<Arc<App>>,
-    Path(serial): Path<String>,
-) -> Result<Response, Problem> {
-    let serial = parse_serial(&serial)?;
-    done(&app, move |registry| registry.suspend_device(&serial, true)).await
-}
-
-async fn resume(
-    State(app): State<Arc<App>>,
-    Path(serial): Path<String>,
-) -> Result<Response, Problem> {
-    let serial = parse_serial(&serial)?;
-    done(&app, move |registry| {
-        registry.suspend_device(&serial, false)
-    })
-    .await
-}
-
-fn parse_serial(text: &str) -> Result<Serial, Problem> {
-    <Serial as TextForm>::parse(text)
-        .ok_or_else(|| Problem::parameter(<Serial as TextForm>::EXPECTED))
-}
-
 /// Which part of the log: oldest first from `after`, or newest first from `before` backwards.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -275,7 +233,8 @@ async fn log(
         } else {
             registry.log(query.after, limit)?
         };
-        Ok(json!({ "totals": totals, "entries": entries }))
+        let models = registry.models(&entries)?;
+        Ok(json!({ "totals": totals, "entries": entries, "models": models }))
     })
     .await
 }

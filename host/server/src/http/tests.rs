@@ -4,17 +4,21 @@
 )]
 
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::thread::ThreadId;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use keybearer_crypto::Digest;
 use keybearer_license::{LicenseError, ServiceId, UnixTime};
+use serde::Serialize;
 
-use super::App;
+use super::{App, json};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::KeyDirectory;
 use crate::metrics::{Endpoint, Rejection};
+use crate::registry::Condition;
 use crate::service::{Fault, Service};
 use crate::store::Store;
 use crate::usage::{Definitions, RuleBook};
@@ -111,6 +115,33 @@ async fn what_fails_inside_is_internal_and_says_no_more() {
         None,
         "the place was given back"
     );
+}
+
+/// Something that notes which thread puts it into JSON.
+struct Noted(Arc<Mutex<Vec<ThreadId>>>);
+
+impl Serialize for Noted {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.lock().unwrap().push(std::thread::current().id());
+        serializer.serialize_unit()
+    }
+}
+
+#[tokio::test]
+async fn answers_are_put_into_json_apart_from_where_requests_are_read() {
+    let (_folder, app) = app();
+    let threads = Arc::new(Mutex::new(Vec::new()));
+    let noted = || Noted(Arc::clone(&threads));
+    let (one, other) = (noted(), noted());
+    let answer = json::told(&app, StatusCode::OK, move |_| Ok(one)).await;
+    assert!(answer.is_ok());
+    let any = Condition::default();
+    let answer = json::shown(&app, any, move |_| json::whole(other)).await;
+    assert!(answer.is_ok());
+    // Of this runtime there is one thread for everything that is not handed on: the test's own.
+    let threads = threads.lock().unwrap();
+    assert_eq!(threads.len(), 3, "one of them also for its revision");
+    assert!(!threads.contains(&std::thread::current().id()));
 }
 
 #[test]

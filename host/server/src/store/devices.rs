@@ -3,7 +3,7 @@
 use keybearer_crypto::Digest;
 use keybearer_license::{HardwareModel, Serial, Ueid, UnixTime};
 use keybearer_rules::{Drm, Level};
-use redb::{ReadableTable, TableDefinition};
+use redb::{ReadableTable, ReadableTableMetadata, TableDefinition};
 use serde::{Deserialize, Serialize};
 
 use super::{Change, StoreError, View, read, written};
@@ -18,8 +18,15 @@ const CHAINS: TableDefinition<'_, &[u8; 33], &[u8]> = TableDefinition::new("chai
 const DEVICE_KEYS: TableDefinition<'_, &[u8; 32], &[u8; 33]> = TableDefinition::new("device_keys");
 /// By certificate serial: the device.
 const SERIALS: TableDefinition<'_, &[u8; 16], &[u8; 33]> = TableDefinition::new("serials");
+/// By time, for looking through them: the device that was certified then, under that serial.
+const CERTIFIED: TableDefinition<'_, (u64, &[u8; 16]), &[u8; 33]> =
+    TableDefinition::new("devices_by_time");
 /// By certificate serial: when it was revoked, Unix time.
 const REVOKED: TableDefinition<'_, &[u8; 16], u64> = TableDefinition::new("revoked");
+
+/// Most devices that are looked at for one page, so that a search for what is rare takes no longer than
+/// any other.
+const LOOKED_AT: usize = 10_000;
 
 /// Name of the revocation list's number among the store's numbers.
 const REVOCATION_NUMBER: &str = "revocation_number";
@@ -82,16 +89,74 @@ impl DeviceRecord {
     }
 }
 
+/// Where a device stands among all, by when it was certified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DevicePlace {
+    /// When it was certified, Unix time.
+    pub certified: u64,
+    /// Its certificate's serial.
+    pub serial: Serial,
+}
+
 impl View {
-    /// Every device.
-    pub(crate) fn devices(&self) -> Result<Vec<DeviceRecord>, StoreError> {
-        let Some(table) = self.table(DEVICES)? else {
-            return Ok(Vec::new());
+    /// How many devices there are.
+    pub(crate) fn device_count(&self) -> Result<u64, StoreError> {
+        match self.table(DEVICES)? {
+            Some(devices) => Ok(devices.len()?),
+            None => Ok(0),
+        }
+    }
+
+    /// At most `limit` of the devices that are `wanted` and stand before `before`, newest first; and
+    /// the place that the rest stands before, if there may be any.
+    pub(crate) fn devices(
+        &self,
+        before: Option<DevicePlace>,
+        limit: usize,
+        wanted: impl Fn(&DeviceRecord) -> bool,
+    ) -> Result<(Vec<DeviceRecord>, Option<DevicePlace>), StoreError> {
+        let mut found = Vec::new();
+        let (Some(times), Some(devices)) = (self.table(CERTIFIED)?, self.table(DEVICES)?) else {
+            return Ok((found, None));
         };
-        table
-            .iter()?
-            .map(|entry| read("devices", entry?.1.value()))
-            .collect()
+        let mut places = match before {
+            Some(before) => times.range(..(before.certified, &before.serial.0))?,
+            None => times.range::<(u64, &[u8; 16])>(..)?,
+        }
+        .rev();
+        let mut last = None;
+        for _ in 0..LOOKED_AT {
+            if found.len() == limit {
+                break;
+            }
+            let Some(place) = places.next() else {
+                return Ok((found, None));
+            };
+            let (place, ueid) = place?;
+            let (certified, serial) = place.value();
+            last = Some(DevicePlace {
+                certified,
+                serial: Serial(*serial),
+            });
+            let record = known(&devices, ueid.value())?;
+            let record = record.ok_or(StoreError::Damaged { table: "devices" })?;
+            if wanted(&record) {
+                found.push(record);
+            }
+        }
+        let more = places.next().transpose()?.is_some();
+        Ok((found, last.filter(|_| more)))
+    }
+
+    /// The model of the device that a certificate was issued to.
+    pub(crate) fn model(&self, serial: &Serial) -> Result<Option<HardwareModel>, StoreError> {
+        let (Some(serials), Some(devices)) = (self.table(SERIALS)?, self.table(DEVICES)?) else {
+            return Ok(None);
+        };
+        let Some(ueid) = serials.get(&serial.0)? else {
+            return Ok(None);
+        };
+        Ok(known(&devices, ueid.value())?.map(|device| device.model.0))
     }
 
     /// Whether a device was revoked: by this certificate, or whatever certificate it shows.
@@ -155,9 +220,14 @@ impl Change {
         chain: &[u8],
     ) -> Result<(), StoreError> {
         let bytes = written("devices", record)?;
-        self.transaction
-            .open_table(DEVICES)?
-            .insert(ueid.as_bytes(), bytes.as_slice())?;
+        let mut devices = self.transaction.open_table(DEVICES)?;
+        let mut times = self.transaction.open_table(CERTIFIED)?;
+        // A device that is certified anew stands where it is certified now.
+        if let Some(before) = known(&devices, ueid.as_bytes())? {
+            times.remove((before.certified, &before.serial.0.0))?;
+        }
+        times.insert((record.certified, &record.serial.0.0), ueid.as_bytes())?;
+        devices.insert(ueid.as_bytes(), bytes.as_slice())?;
         self.transaction
             .open_table(CHAINS)?
             .insert(ueid.as_bytes(), chain)?;
@@ -167,6 +237,18 @@ impl Change {
         self.transaction
             .open_table(DEVICE_KEYS)?
             .insert(&record.key_digest.0.0, ueid.as_bytes())?;
+        Ok(())
+    }
+
+    /// Puts devices in the order of time that were certified before that was kept.
+    pub(crate) fn order_devices(&self) -> Result<(), StoreError> {
+        let devices = self.transaction.open_table(DEVICES)?;
+        let mut times = self.transaction.open_table(CERTIFIED)?;
+        for entry in devices.iter()? {
+            let (ueid, record) = entry?;
+            let record: DeviceRecord = read("devices", record.value())?;
+            times.insert((record.certified, &record.serial.0.0), ueid.value())?;
+        }
         Ok(())
     }
 
@@ -181,7 +263,6 @@ impl Change {
 
     /// How many certificates are revoked.
     pub(crate) fn revoked_count(&self) -> Result<u64, StoreError> {
-        use redb::ReadableTableMetadata;
         Ok(self.transaction.open_table(REVOKED)?.len()?)
     }
 
@@ -249,3 +330,6 @@ fn known(
         .map(|entry| read("devices", entry.value()))
         .transpose()
 }
+
+#[cfg(test)]
+mod tests;

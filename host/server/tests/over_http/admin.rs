@@ -1,6 +1,7 @@
 //! The operator's side.
 
-use keybearer_license::{DenialReason, ProvisionToken, peek_device};
+use keybearer_license::ProvisionToken;
+use keybearer_server::DeviceQuery;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -114,37 +115,6 @@ fn tokens_come_with_the_bundle_that_a_device_needs() {
             answer.status
         );
     }
-}
-
-#[test]
-fn devices_are_listed_and_revoked() {
-    let world = World::new(vec![open_content("film", 1)]);
-    let device = world.low_device();
-    let serial = peek_device(&device.chain.as_ref().unwrap().leaf)
-        .unwrap()
-        .serial
-        .to_string();
-    let listed = admin(&world, "GET", "/admin/v1/devices", &Value::Null).json();
-    assert_eq!(listed[0]["serial"], serial.as_str());
-    assert_eq!(listed[0]["level"], "low");
-    assert_eq!(listed[0]["tenant"], "default");
-    assert_eq!(listed[0]["revoked"], Value::Null);
-
-    let path = format!("/admin/v1/devices/{serial}/revoke");
-    let number = admin(&world, "POST", &path, &Value::Null).json()["revocation_list"].clone();
-    let again = admin(&world, "POST", &path, &Value::Null).json()["revocation_list"].clone();
-    assert_eq!(number, again, "revoking twice changes nothing");
-    assert_eq!(
-        denial(device.acquire(&[kid(1)])).reason,
-        DenialReason::DeviceRevoked
-    );
-    let listed = admin(&world, "GET", "/admin/v1/devices", &Value::Null).json();
-    assert_eq!(listed[0]["revoked"], world.clock_now());
-
-    let unknown = format!("/admin/v1/devices/{}/revoke", "0".repeat(32));
-    assert_eq!(admin(&world, "POST", &unknown, &Value::Null).status, 404);
-    let nonsense = "/admin/v1/devices/nonsense/revoke";
-    assert_eq!(admin(&world, "POST", nonsense, &Value::Null).status, 400);
 }
 
 #[test]
@@ -292,8 +262,9 @@ fn a_registry_outlives_its_server_as_an_empty_handle() {
     let registry = world.server.registry();
     let world = world.restarted(|_| {});
     assert!(matches!(
-        registry.devices(),
+        registry.devices(&DeviceQuery::default()),
         Err(keybearer_server::RegistryError::Stopped)
     ));
-    assert!(world.server.registry().devices().is_ok());
+    let registry = world.server.registry();
+    assert!(registry.devices(&DeviceQuery::default()).is_ok());
 }

@@ -10,6 +10,7 @@ mod bad_http;
 mod conditions;
 mod console;
 mod contents;
+mod devices;
 mod levels;
 mod license;
 mod openapi;

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use crate::admin::{admin, call};
 use crate::support::{World, denial, get, kid, license, open_content};
 
-const SOURCES: [&str; 2] = [
+const SOURCES: [&str; 3] = [
     include_str!("../../src/http/admin.rs"),
+    include_str!("../../src/http/devices.rs"),
     include_str!("../../src/http/usage.rs"),
 ];
 

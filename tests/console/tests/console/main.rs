@@ -9,6 +9,7 @@
     reason = "a failed expectation is how a test reports"
 )]
 
+mod conflict;
 mod operator;
 
 use keybearer_client::DenialReason;
@@ -30,8 +31,9 @@ fn an_operator_edits_a_profile_and_the_next_licence_follows() {
     see_the_licences(&browser);
     give_back(&operator, &browser);
     see_contents_and_devices(&operator, &browser);
+    page_through_devices(&browser);
     add_a_profile(&operator, &browser);
-    meet_another_operator(&operator, &browser);
+    conflict::meet_another_operator(&operator, &browser);
     nothing_from_elsewhere(&operator, &browser);
     sign_out(&browser);
 }
@@ -226,6 +228,45 @@ fn see_contents_and_devices(operator: &Operator, browser: &Browser) {
     browser.resize(820);
 }
 
+/// Of more devices than one answer holds, a page is shown and more on demand. A server of so many is
+/// played here by the page's own `fetch`: it has 150, and never gives more than 60 at once.
+fn page_through_devices(browser: &Browser) {
+    let _ = browser.run(
+        "window.served = window.fetch;
+         window.fetch = (address, options) => {
+           if (!address.includes('/devices?')) return window.served(address, options);
+           const asked = new URL(address, location).searchParams;
+           const first = Number(asked.get('before') ?? 0);
+           const end = Math.min(first + Math.min(Number(asked.get('limit')), 60), 150);
+           const devices = [];
+           for (let n = first; n < end; n += 1) {
+             devices.push({ serial: String(n).padStart(32, '0'), tenant: 'default', model: `Box ${n}`, family: 'PRM',
+               level: 'low', debug: false, certified: 1700000000 - n, revoked: null, suspended: null });
+           }
+           return Promise.resolve(Response.json({ total: 150, devices, next: end < 150 ? String(end) : null }));
+         };",
+    );
+    let rows = |wanted: u64| {
+        browser.until("devices", || {
+            let rows = browser.run("return document.querySelectorAll('tbody tr').length");
+            (rows == wanted).then_some(())
+        });
+    };
+    browser.named("Profiles").click();
+    browser.shows("Usage-rules profiles");
+    browser.named("Devices").click();
+    browser.shows("150 certified here");
+    rows(100);
+    browser.shows("100 shown, newest first");
+    browser.named("More").click();
+    rows(150);
+    let last = browser.text_of("tbody tr:last-child");
+    assert!(last.contains("Box 149"), "{last}");
+    let more = browser.property("main .tools button:not(.quiet)", "hidden");
+    assert_eq!(more, true, "there are no more");
+    let _ = browser.run("window.fetch = window.served;");
+}
+
 /// A profile of the operator's own, by keyboard alone.
 fn add_a_profile(operator: &Operator, browser: &Browser) {
     browser.named("Profiles").click();
@@ -264,93 +305,6 @@ fn add_a_profile(operator: &Operator, browser: &Browser) {
     browser.resize(800);
     operator::picture(browser, "profiles-dark");
     browser.prefer_dark(false);
-}
-
-/// What another operator saved meanwhile is not undone, and neither are one's own changes lost.
-fn meet_another_operator(operator: &Operator, browser: &Browser) {
-    let save = || {
-        browser.until("it can be saved", || {
-            (browser.property("[data-act=save]", "disabled") == false).then_some(())
-        });
-        browser.find("[data-act=save]").click();
-    };
-    let rule = |rule: &str, value: &str| {
-        browser.until(rule, || {
-            (browser.property(&format!("#rule-{rule}"), "value") == value).then_some(())
-        });
-    };
-    let stored = |id: &str| json!(operator.profile(id).own);
-    let open = |id: &str| {
-        browser.named("Profiles").click();
-        browser.named("PRM").click();
-        browser.named(id).click();
-        browser.shows(&format!("Profile {id}"));
-    };
-
-    // Each has changed another rule: both changes are kept.
-    open("HD");
-    rule("minLevel", "1000");
-    browser.find("#rule-minLevel").enter("3000");
-    operator.another_saves(
-        "HD",
-        &json!({ "PRM": { "minLevel": 2000, "hdcpType": "TYPE_1" } }),
-    );
-    save();
-    browser.shows("HD was changed elsewhere while you edited it");
-    browser.shows("PRM.hdcpType");
-    browser.shows("yours: 3000");
-    rule("minLevel", "3000");
-    assert_eq!(browser.property("[data-act=save]", "disabled"), true);
-    browser.resize(880);
-    operator::picture(browser, "conflict");
-    browser.resize(820);
-    // It is still so when one comes back.
-    open("UHD");
-    open("HD");
-    browser.shows("yours: 3000");
-    assert_eq!(
-        stored("HD"),
-        json!({ "PRM": { "minLevel": 2000, "hdcpType": "TYPE_1" } }),
-        "nothing was written"
-    );
-    browser.named("Keep my changes").click();
-    rule("hdcpType", "TYPE_1");
-    rule("minLevel", "3000");
-    save();
-    browser.shows("Saved HD");
-    let both = json!({ "PRM": { "minLevel": 3000, "hdcpType": "TYPE_1" } });
-    assert_eq!(stored("HD"), both);
-
-    // Giving back what somebody else has just changed is not done unseen either.
-    rule("minLevel", "3000");
-    browser.find("[data-act=remove]").click();
-    operator.another_saves("HD", &json!({ "PRM": { "minLevel": 2000 } }));
-    browser.named("Restore").click();
-    browser.shows("was changed since it was read; nothing was written");
-    rule("minLevel", "2000");
-    assert_eq!(stored("HD"), json!({ "PRM": { "minLevel": 2000 } }));
-
-    // One's own are given up.
-    browser.find("#rule-minLevel").enter("3000");
-    operator.another_saves("HD", &json!({ "PRM": { "minLevel": 4000 } }));
-    save();
-    browser.named("Discard mine").click();
-    rule("minLevel", "4000");
-    assert_eq!(stored("HD"), json!({ "PRM": { "minLevel": 4000 } }));
-
-    // One that is gone is made anew, if that is wanted.
-    open("cinema");
-    rule("hdcpType", "TYPE_0");
-    browser.find("#rule-minLevel").enter("2000");
-    operator.another_removes("cinema");
-    save();
-    browser.shows("cinema was deleted while you edited it");
-    browser.named("Keep my changes").click();
-    rule("minLevel", "2000");
-    save();
-    browser.shows("Saved cinema");
-    let all = json!({ "PRM": { "hdcpType": "TYPE_0", "minLevel": 2000 } });
-    assert_eq!(stored("cinema"), all);
 }
 
 /// The policy is in force, and was never broken; nobody else was asked for anything.

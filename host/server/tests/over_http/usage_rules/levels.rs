@@ -127,7 +127,7 @@ fn ur_19_a_revoked_device_gets_nothing_unless_the_profile_lets_it() {
     let others = setting.player(Drm::Prm);
     let devices = setting.done("GET", "/admin/v1/devices", &Value::Null);
     let path = |model: &str, what: &str| {
-        let devices = devices.as_array().unwrap();
+        let devices = devices["devices"].as_array().unwrap();
         let device = devices.iter().find(|device| device["model"] == model);
         let serial = device.unwrap()["serial"].as_str().unwrap();
         format!("/admin/v1/devices/{serial}/{what}")
@@ -164,7 +164,7 @@ fn ur_19_the_operators_service_is_heard_about_a_suspended_device_too() {
     });
     let player = setting.player(Drm::Widevine);
     let devices = setting.done("GET", "/admin/v1/devices", &Value::Null);
-    let serial = devices[0]["serial"].as_str().unwrap();
+    let serial = devices["devices"][0]["serial"].as_str().unwrap();
     let suspend = format!("/admin/v1/devices/{serial}/suspend");
     setting.done("POST", &suspend, &Value::Null);
     let ask = || Ask {

@@ -288,7 +288,7 @@ fn a_token_of_another_device_or_another_time_is_refused() {
     assert_eq!(denial.reason, Some(DenialReason::TokenOtherDevice));
     assert_eq!(denial.server_code, Some(4007));
     let devices = setting.done("GET", "/admin/v1/devices", &Value::Null);
-    let serial = devices[0]["serial"].clone();
+    let serial = devices["devices"][0]["serial"].clone();
     let own = setting.token_with(|claims| claims["device"] = json!({ "deviceUniqueId": serial }));
     assert_eq!(player.acquire(&[1], Ask::token(own)).unwrap(), [1]);
     let ended = setting.token_with(|claims| claims["exp"] = 1.into());

@@ -1,0 +1,175 @@
+//! Devices that were certified, page by page: there may be more of them than one answer can hold.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use keybearer_license::Serial;
+use serde::Serialize;
+
+use super::{Registry, RegistryError};
+use crate::config::text::TextForm;
+use crate::service::Revocation;
+use crate::store::{DevicePlace, DeviceView, LogEntry, LogEvent};
+
+/// Devices on one page unless said otherwise.
+const PAGE: usize = 100;
+
+/// Which devices are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceQuery {
+    /// A part of the model, serial, tenant or rule family, in whatever case; all where it is empty.
+    pub search: String,
+    /// Those that stand before this place, which is that of the page before.
+    pub before: Option<DevicePlace>,
+    /// At most so many, and at least one.
+    pub limit: usize,
+}
+
+impl Default for DeviceQuery {
+    fn default() -> Self {
+        Self {
+            search: String::new(),
+            before: None,
+            limit: PAGE,
+        }
+    }
+}
+
+/// Some of the devices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DevicePage {
+    /// How many there are, wanted or not.
+    pub total: u64,
+    /// Those that are wanted, the newest first.
+    pub devices: Vec<DeviceView>,
+    /// Where the next page begins; none on the last. A page that is not full need not be the last: only so
+    /// many devices are looked at for one.
+    #[serde(serialize_with = "place")]
+    pub next: Option<DevicePlace>,
+}
+
+fn place<S: serde::Serializer>(
+    place: &Option<DevicePlace>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let text = place.as_ref().map(DevicePlace::to_string);
+    text.serialize(serializer)
+}
+
+/// Time and serial with a dash between them.
+impl fmt::Display for DevicePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.certified, self.serial)
+    }
+}
+
+/// A text that is no place of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected what a page has as its next")]
+pub struct NoPlace;
+
+impl FromStr for DevicePlace {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        let (certified, serial) = text.split_once('-').ok_or(NoPlace)?;
+        Ok(Self {
+            certified: certified.parse().map_err(|_| NoPlace)?,
+            serial: <Serial as TextForm>::parse(serial).ok_or(NoPlace)?,
+        })
+    }
+}
+
+impl Registry {
+    /// A page of the devices that were certified here.
+    ///
+    /// # Errors
+    /// [`RegistryError::Failed`].
+    pub fn devices(&self, query: &DeviceQuery) -> Result<DevicePage, RegistryError> {
+        let service = self.service()?;
+        let (book, view) = (service.book(), service.store().view()?);
+        let search = query.search.to_lowercase();
+        let has = |text: &str| text.to_lowercase().contains(&search);
+        let (devices, next) = view.devices(query.before, query.limit.max(1), |device| {
+            search.is_empty()
+                || has(device.model.0.as_str())
+                || has(&device.serial.0.to_string())
+                || has(&device.tenant)
+                || has(book.family(&device.model.0).name())
+        })?;
+        let views = devices.into_iter().map(|device| {
+            let family = book.family(&device.model.0);
+            device.view(family)
+        });
+        Ok(DevicePage {
+            total: view.device_count()?,
+            devices: views.collect(),
+            next,
+        })
+    }
+
+    /// The models of the devices that entries of the log name, by serial.
+    ///
+    /// # Errors
+    /// [`RegistryError::Failed`].
+    pub fn models(&self, entries: &[LogEntry]) -> Result<BTreeMap<String, String>, RegistryError> {
+        let view = self.service()?.store().view()?;
+        let mut models = BTreeMap::new();
+        for entry in entries {
+            let serial = match &entry.event {
+                LogEvent::Provision { device, .. } | LogEvent::License { device, .. } => device,
+                LogEvent::Denial { device, .. } => match device {
+                    Some(device) => device,
+                    None => continue,
+                },
+            };
+            if models.contains_key(serial) {
+                continue;
+            }
+            if let Some(number) = <Serial as TextForm>::parse(serial)
+                && let Some(model) = view.model(&number)?
+            {
+                models.insert(serial.clone(), model.as_str().to_owned());
+            }
+        }
+        Ok(models)
+    }
+
+    /// Revokes a device; returns the number of the revocation list that says so.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`] device, [`RegistryError::Conflict`] where the list is full.
+    pub fn revoke_device(&self, serial: &Serial) -> Result<u64, RegistryError> {
+        match self.service()?.revoke(serial)? {
+            Revocation::Done(number) => Ok(number),
+            Revocation::Unknown => Err(RegistryError::Unknown {
+                what: format!("device with serial {serial}"),
+            }),
+            Revocation::ListFull => Err(RegistryError::Conflict {
+                what: "the revocation list is full".into(),
+            }),
+        }
+    }
+
+    /// Suspends a device, or ends that: it is revoked as long as the operator wants. Unlike one
+    /// that is revoked for good, it is in no revocation list, and a usage-rules profile may let it
+    /// pass (UR-19).
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`] device.
+    pub fn suspend_device(&self, serial: &Serial, suspended: bool) -> Result<(), RegistryError> {
+        let service = self.service()?;
+        let since = suspended.then(|| service.now());
+        let known = service
+            .store()
+            .change(|change| change.suspend(serial, since))?;
+        if known {
+            Ok(())
+        } else {
+            Err(RegistryError::Unknown {
+                what: format!("device with serial {serial}"),
+            })
+        }
+    }
+}
