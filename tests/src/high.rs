@@ -113,6 +113,19 @@ impl Decoder {
         Ok(&self.response)
     }
 
+    /// Decodes a unit that was never protected.
+    ///
+    /// # Errors
+    /// Those of the decoder.
+    pub fn decode_clear(&mut self, time: u64, unit: &[u8]) -> Result<body::Presented, CallError> {
+        let request = body::Decode {
+            time,
+            duration_ms: 40,
+            protection: None,
+        };
+        self.exchange(&request, unit)
+    }
+
     /// Presents what waits.
     ///
     /// # Errors

@@ -1,10 +1,12 @@
-//! In the QEMU machine: what the key TA reaches of what its processor can do, and what batching and
-//! registered memory save. Ratios of times taken in one boot; the times themselves say nothing about a
-//! device.
+//! In the QEMU machine: what the trusted applications reach of what their processor can do, and what
+//! batching and registered memory save. Ratios of times taken in one boot; the times themselves say
+//! nothing about a device.
 //!
-//! `tests/qemu/bench` builds and runs it, with the trusted application that it compares with.
+//! `tests/qemu/bench` builds and runs it, with the trusted applications that it compares with.
 
 #![forbid(unsafe_code)]
+
+mod decoding;
 
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use keybearer_tests::raw::{Client, Parameter, Registered, SUCCESS, Way};
 use keybearer_wire::limits::{MAX_RESPONSE, OPTEE_MAX_MEDIA};
 
 /// The application without a core, and its commands.
-const BENCH_TA: &str = include_str!("../../qemu/bench-ta/uuid.txt").trim_ascii();
+const BENCH_TA: &str = include_str!("../../../qemu/bench-ta/uuid.txt").trim_ascii();
 const NOTHING: u32 = 0;
 const CRATE: u32 = 1;
 const TEE: u32 = 2;
@@ -28,14 +30,16 @@ const SAMPLE: usize = 1000;
 const CARRIED: usize = 64 * 1024;
 
 fn main() {
+    println!(
+        "{:58} {:>9} {:>9} {:>7}  aim",
+        "", "this", "against", "ratio"
+    );
+    // First, while OP-TEE's memory holds no application but the key TA.
+    decoding::run();
     let setting = Setting::new();
     let opened = setting.open().unwrap_or_else(|error| panic!("{error}"));
     let session = setting.licensed(opened);
     let mut bare = Client::open(BENCH_TA).unwrap_or_else(|error| panic!("{error}"));
-    println!(
-        "{:44} {:>9} {:>9} {:>7}  aim",
-        "", "this", "against", "ratio"
-    );
     memory(&mut bare);
     ciphers(&setting, &mut bare, session);
 }
@@ -45,7 +49,7 @@ fn line(what: &str, this: Duration, against: Duration, aim: &str) {
     let ratio = against.as_secs_f64() / this.as_secs_f64();
     let millis = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
     let (this, against) = (millis(this), millis(against));
-    println!("{what:44} {this:>9} {against:>9} {ratio:7.2}  {aim}");
+    println!("{what:58} {this:>9} {against:>9} {ratio:7.2}  {aim}");
 }
 
 /// The medians of candidates that take turns.
@@ -59,13 +63,16 @@ fn medians<const N: usize>(mut round: impl FnMut() -> [Duration; N]) -> [Duratio
     })
 }
 
+/// Where the response and the media lie in registered memory, behind the request.
+const RESPONSE: usize = 4096;
+const BEHIND: usize = RESPONSE + MAX_RESPONSE;
+
 fn registered(memory: &Registered, media: usize) -> [Parameter<'_>; 4] {
-    let at = 4096 + MAX_RESPONSE;
     [
         Parameter::Range(Way::In, memory, 0, 64),
-        Parameter::Range(Way::Out, memory, 4096, MAX_RESPONSE),
-        Parameter::Range(Way::In, memory, at, media),
-        Parameter::Range(Way::Out, memory, at, media),
+        Parameter::Range(Way::Out, memory, RESPONSE, MAX_RESPONSE),
+        Parameter::Range(Way::In, memory, BEHIND, media),
+        Parameter::Range(Way::Out, memory, BEHIND, media),
     ]
 }
 
@@ -78,7 +85,7 @@ fn call(bare: &mut Client, command: u32, parameters: [Parameter<'_>; 4]) -> Dura
 
 /// Registered memory against temporary, with nothing done.
 fn memory(bare: &mut Client) {
-    let shared = bare.register(4096 + MAX_RESPONSE + CARRIED);
+    let shared = bare.register(BEHIND + CARRIED);
     let mut own = [
         vec![0; 64],
         vec![0; MAX_RESPONSE],
@@ -101,7 +108,7 @@ fn memory(bare: &mut Client) {
 
 /// The key TA's decryption against the cipher alone, and in one call against many.
 fn ciphers(setting: &Setting, bare: &mut Client, mut session: Bare) {
-    let shared = bare.register(4096 + MAX_RESPONSE + OPTEE_MAX_MEDIA);
+    let shared = bare.register(BEHIND + OPTEE_MAX_MEDIA);
     let lent = session.connection.shared_memory(OPTEE_MAX_MEDIA);
     let lent = lent.unwrap_or_else(|error| panic!("{error}"));
     let mut media = lent.expect("OP-TEE shares memory");
