@@ -2,7 +2,9 @@
 # The guest's initramfs: busybox, glibc, tee-supplicant, xtest, OP-TEE's kernel modules. Nothing of
 # the project is in it: programs and trusted applications are appended at each boot.
 . "$(dirname "$0")/env.sh"
-[ "$INITRD" -nt "$CACHE/stamp-debs" ] && [ "$INITRD" -nt "$0" ] && [ "$INITRD" -nt "${MODULES:-$0}" ] && exit 0
+supplicant=$QEMU_DIR/supplicant.c
+[ "$INITRD" -nt "$CACHE/stamp-debs" ] && [ "$INITRD" -nt "$0" ] && [ "$INITRD" -nt "$supplicant" ] &&
+    [ "$INITRD" -nt "${MODULES:-$0}" ] && exit 0
 D=${INITRD%.cpio}
 LIB=usr/lib/aarch64-linux-gnu
 rm -rf "$D"
@@ -16,6 +18,7 @@ for l in ld-linux-aarch64.so.1 libc.so.6 libm.so.6 libdl.so.2 libpthread.so.0 li
     libteec.so.2 libckteec.so.0 libcrypto.so.3 libz.so.1 libzstd.so.1; do
     cp -L "$ROOTFS/$LIB/$l" "$D/$LIB/"
 done
+"${CROSS}gcc" -Wall -Werror -O2 -shared -fPIC -o "$D/usr/lib/supplicant.so" "$supplicant"
 cp "$ROOTFS"/usr/lib/optee_armtz/*.ta "$D/usr/lib/optee_armtz/" # xtest's
 
 # Depth first, so that /mod/order is the order to load in. What is not a file is built in.
@@ -43,7 +46,7 @@ mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs dev /dev;
 ifconfig lo 127.0.0.1 up
 for m in $(cat /mod/order); do insmod /mod/$m.ko || echo "insmod $m failed"; done
 # As a service manager would: whatever ends it, calls that use storage wait until it is back.
-while :; do tee-supplicant; sleep 0.1; done &
+while :; do LD_PRELOAD=/usr/lib/supplicant.so tee-supplicant; sleep 0.1; done &
 cut -d' ' -f1 /proc/uptime > /out/boot_seconds
 cd /in; sh ./run.sh; rc=$?
 echo $rc > /out/rc
