@@ -136,7 +136,7 @@ const TEST_ALLOCATORS: &[&str] = &[
     "crates/core/tests/heap.rs",
     "crates/video/tests/memory/main.rs",
     "host/client/tests/memory.rs",
-    "tests/fake-libteec/tests/decoder_exhaustion.rs",
+    "tests/fake-libteec/tests/decoder_exhaustion",
     "tests/fake-libteec/tests/decoder_heap.rs",
 ];
 
