@@ -135,8 +135,8 @@ impl<'a> ProtectedPlayer<'a> {
 ///
 /// # Errors
 /// [`PlaybackError::Open`], [`PlaybackError::Input`]; [`PlaybackError::Decryptor`] for whatever else ends
-/// the play: a licence that is refused, a codec or a size that the decoder does not take, a key that may
-/// not be used for reasons other than the outputs.
+/// the play: a licence that is refused, a codec or a size that the decoder does not take, a second track
+/// for the decoder, a key that may not be used for reasons other than the outputs.
 pub fn play_protected(
     input: &Path,
     player: &mut ProtectedPlayer<'_>,
