@@ -6,10 +6,11 @@ import { showDevices } from './devices.js';
 import { el } from './dom.js';
 import { forgetDrafts } from './draft.js';
 import { showEditor } from './editor.js';
+import { showGroups } from './groups.js';
 import { showLicences } from './licences.js';
 import { showProfiles } from './profiles.js';
 
-const VIEWS = { profiles: showProfiles, contents: showContents, devices: showDevices, licences: showLicences };
+const VIEWS = { profiles: showProfiles, contents: showContents, groups: showGroups, devices: showDevices, licences: showLicences };
 
 const main = document.getElementById('main');
 const tabs = document.getElementById('tabs');

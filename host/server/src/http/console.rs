@@ -50,6 +50,7 @@ const FILES: &[(&str, &str, &str)] = files! {
     "dom.js" SCRIPT,
     "draft.js" SCRIPT,
     "editor.js" SCRIPT,
+    "groups.js" SCRIPT,
     "licences.js" SCRIPT,
     "main.js" SCRIPT,
     "profiles.js" SCRIPT,

@@ -203,6 +203,7 @@ fn see_contents_and_devices(operator: &Operator, browser: &Browser) {
     }
     browser.resize(800);
     operator::picture(browser, "contents");
+    see_groups(browser);
     browser.named("Devices").click();
     browser.shows(HOSTILE);
     assert_eq!(
@@ -225,6 +226,45 @@ fn see_contents_and_devices(operator: &Operator, browser: &Browser) {
     browser.shows(HOSTILE);
     browser.resize(480);
     operator::picture(browser, "devices");
+    browser.resize(820);
+}
+
+/// What contents and device models come to their rules by.
+fn see_groups(browser: &Browser) {
+    browser.named("Groups").click();
+    browser.shows("Values for single models");
+    let rows = |section: &str| {
+        browser.run(&format!(
+            "return [...document.querySelectorAll('section[aria-label=\"{section}\"] tbody tr')]
+               .map(tr => [...tr.children].map(cell => cell.innerText.replace(/\\s+/g, ' ').trim()))"
+        ))
+    };
+    assert_eq!(
+        rows("DRM groups"),
+        json!([["premium", "low", "non-persistent", "film-3"]])
+    );
+    assert_eq!(
+        rows("Device groups"),
+        json!([["boxes", "PlayReady", "Set-Top Box 4"]])
+    );
+    assert_eq!(
+        rows("Device models"),
+        json!([
+            [HOSTILE, "Generic", "none"],
+            ["Kitchen Tablet", "Widevine", "none"],
+            ["Living Room TV", "PRM", "none"],
+            ["Set-Top Box 4", "PlayReady group boxes", "hardware"],
+        ])
+    );
+    assert_eq!(
+        rows("Values for single models"),
+        json!([["UHD", "PRM", "Kitchen Tablet", "hdcpType TYPE_0"]])
+    );
+    browser.shows("Every Widevine device is asked about HDCP.");
+    let markup = "return document.querySelectorAll('main img').length";
+    assert_eq!(browser.run(markup), 0);
+    browser.resize(1080);
+    operator::picture(browser, "groups");
     browser.resize(820);
 }
 

@@ -46,6 +46,12 @@ impl Operator {
         KeyDirectory::create(&keys, &name, &SystemClock).unwrap();
         let mut config = Config::new(keys, folder.path().join("store.redb"));
         config.contents = contents();
+        let rules = json!({
+            "drm_groups": { "premium": { "level": "low" } },
+            "device_groups": { "boxes": { "family": "PlayReady" } },
+            "overrides": { "UHD": { "PRM": { "Kitchen Tablet": { "hdcpType": "TYPE_0" } } } },
+        });
+        config.usage_rules = serde_json::from_value(rules).unwrap();
         let server = Server::bind(config).unwrap();
         let models = [
             ("Living Room TV", "PRM"),
@@ -54,6 +60,8 @@ impl Operator {
             (odd_model, "Generic"),
         ];
         let players = models.map(|(model, family)| player(&server, folder.path(), model, family));
+        let boxes = json!({ "group": "boxes", "counter": "hardware" });
+        define(&server, "Set-Top Box 4", boxes);
         Self {
             server,
             players: players.into(),
@@ -119,11 +127,15 @@ fn ask(player: &Player, n: u8) -> Result<(), Denial> {
     }
 }
 
+fn define(server: &RunningServer, model: &str, form: serde_json::Value) {
+    let form: DeviceModel = serde_json::from_value(form).unwrap();
+    let name = HardwareModel::new(model).unwrap();
+    server.registry().put_device_model(&name, &form).unwrap();
+}
+
 fn player(server: &RunningServer, folder: &Path, model: &str, family: &str) -> Player {
     let registry = server.registry();
-    let defined: DeviceModel = serde_json::from_value(json!({ "family": family })).unwrap();
-    let name = HardwareModel::new(model).unwrap();
-    registry.put_device_model(&name, &defined).unwrap();
+    define(server, model, json!({ "family": family }));
     let options = BackendOptions::new(folder.join(family));
     let tee = detect(BackendChoice::InProcess, &options).unwrap().0;
     let anchor = AnchorDigest(server.anchor().digest.0);
@@ -175,6 +187,7 @@ fn contents() -> Vec<ContentSpec> {
             kind: Some(ContentKind::Vod),
             file_ids: vec!["film-3.mp4".into(), "film-3-trailer.mp4".into()],
             usage_rules_profile_id: Some("SD".into()),
+            drm_group: Some("premium".into()),
             open: false,
             ..ContentSpec::open("film-3", vec![key(6, TrackType::Hd)])
         },
