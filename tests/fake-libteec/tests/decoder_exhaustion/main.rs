@@ -27,6 +27,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command as Process;
 
 use keybearer_wire::decoder::body;
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 // What the trusted application asks of the TEE is answered there.
 use keybearer_fake_libteec as _;
@@ -84,6 +85,12 @@ fn a_session_that_misses_nothing_is_one() {
     let Ok(from) = std::env::var(FROM) else {
         return;
     };
+    // It aborts on purpose: nobody wants its memory as a file.
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    setrlimit(Resource::Core, none).unwrap();
     let but = std::env::var(BUT).unwrap();
     let but: Vec<usize> = but
         .split_terminator(',')
