@@ -14,6 +14,9 @@ use crate::store::{DevicePlace, DeviceView, LogEntry, LogEvent};
 
 /// Devices on one page unless said otherwise.
 const PAGE: usize = 100;
+/// Most devices that are looked at for one page, so that a search for what is rare takes no longer than
+/// any other.
+const LOOKED_AT: usize = 10_000;
 
 /// Which devices are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +94,8 @@ impl Registry {
         let (book, view) = (service.book(), service.store().view()?);
         let search = query.search.to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&search);
-        let (devices, next) = view.devices(query.before, query.limit.max(1), |device| {
+        let limit = query.limit.max(1);
+        let (devices, next) = view.devices(query.before, limit, LOOKED_AT, |device| {
             search.is_empty()
                 || has(device.model.0.as_str())
                 || has(&device.serial.0.to_string())

@@ -24,10 +24,6 @@ const CERTIFIED: TableDefinition<'_, (u64, &[u8; 16]), &[u8; 33]> =
 /// By certificate serial: when it was revoked, Unix time.
 const REVOKED: TableDefinition<'_, &[u8; 16], u64> = TableDefinition::new("revoked");
 
-/// Most devices that are looked at for one page, so that a search for what is rare takes no longer than
-/// any other.
-const LOOKED_AT: usize = 10_000;
-
 /// Name of the revocation list's number among the store's numbers.
 const REVOCATION_NUMBER: &str = "revocation_number";
 
@@ -108,11 +104,12 @@ impl View {
     }
 
     /// At most `limit` of the devices that are `wanted` and stand before `before`, newest first; and
-    /// the place that the rest stands before, if there may be any.
+    /// the place that the rest stands before, if there may be any. No more than `most` are looked at.
     pub(crate) fn devices(
         &self,
         before: Option<DevicePlace>,
         limit: usize,
+        most: usize,
         wanted: impl Fn(&DeviceRecord) -> bool,
     ) -> Result<(Vec<DeviceRecord>, Option<DevicePlace>), StoreError> {
         let mut found = Vec::new();
@@ -125,7 +122,7 @@ impl View {
         }
         .rev();
         let mut last = None;
-        for _ in 0..LOOKED_AT {
+        for _ in 0..most {
             if found.len() == limit {
                 break;
             }

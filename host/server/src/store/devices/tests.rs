@@ -8,7 +8,7 @@ use keybearer_license::{HardwareModel, Serial, Ueid};
 use keybearer_rules::Level;
 
 use super::super::{Store, StoreError, UNORDERED};
-use super::{CERTIFIED, DevicePlace, DeviceRecord, LOOKED_AT};
+use super::{CERTIFIED, DevicePlace, DeviceRecord};
 use crate::config::text::Text;
 use crate::names::Name;
 
@@ -26,26 +26,20 @@ fn bytes<const N: usize>(n: u32) -> [u8; N] {
 
 /// Certifies device `n` at a time, under the serial `serial`.
 fn certify(store: &Store, n: u32, serial: u32, certified: u64) {
-    certify_all(store, &[(n, serial, certified)]);
-}
-
-fn certify_all(store: &Store, devices: &[(u32, u32, u64)]) {
-    let certified: Result<(), StoreError> = store.change(|change| {
-        devices.iter().try_for_each(|&(n, serial, certified)| {
-            let record = DeviceRecord {
-                serial: Text(Serial(bytes(serial))),
-                key_digest: Text(Digest(bytes(n))),
-                tenant: "default".into(),
-                model: Text(HardwareModel::new(&format!("model {n}")).unwrap()),
-                level: Name(Level::Low),
-                debug: false,
-                certified,
-                revoked: None,
-                suspended: None,
-            };
-            change.put_device(&Ueid::from_device(&bytes::<32>(n)), &record, b"chain")
-        })
-    });
+    let record = DeviceRecord {
+        serial: Text(Serial(bytes(serial))),
+        key_digest: Text(Digest(bytes(n))),
+        tenant: "default".into(),
+        model: Text(HardwareModel::new(&format!("model {n}")).unwrap()),
+        level: Name(Level::Low),
+        debug: false,
+        certified,
+        revoked: None,
+        suspended: None,
+    };
+    let ueid = Ueid::from_device(&bytes::<32>(n));
+    let certified: Result<(), StoreError> =
+        store.change(|change| change.put_device(&ueid, &record, b"chain"));
     certified.unwrap();
 }
 
@@ -56,7 +50,7 @@ fn page(
     limit: usize,
 ) -> (Vec<u32>, Option<DevicePlace>) {
     let view = store.view().unwrap();
-    let (found, next) = view.devices(before, limit, |_| true).unwrap();
+    let (found, next) = view.devices(before, limit, usize::MAX, |_| true).unwrap();
     let number = |device: &DeviceRecord| {
         let serial = device.serial.0.0;
         u32::from_be_bytes([serial[0], serial[1], serial[2], serial[3]])
@@ -101,26 +95,26 @@ fn a_device_that_is_certified_anew_is_there_once() {
 
 #[test]
 fn a_search_looks_at_so_many_devices_and_no_more() {
+    const MOST: usize = 3;
     let (_folder, store) = store();
-    let all: Vec<(u32, u32, u64)> = (0..=u32::try_from(LOOKED_AT).unwrap())
-        .map(|n| (n, n, u64::from(n)))
-        .collect();
-    certify_all(&store, &all);
+    for n in 0..4 {
+        certify(&store, n, n, u64::from(n));
+    }
     let view = store.view().unwrap();
     let looked_at = std::cell::Cell::new(0);
     let oldest = |device: &DeviceRecord| {
         looked_at.set(looked_at.get() + 1);
         device.certified == 0
     };
-    let (found, next) = view.devices(None, 5, oldest).unwrap();
-    assert_eq!((found.len(), looked_at.get()), (0, LOOKED_AT));
-    let (found, next) = view.devices(next, 5, oldest).unwrap();
+    let (found, next) = view.devices(None, 5, MOST, oldest).unwrap();
+    assert_eq!((found.len(), looked_at.get()), (0, MOST));
+    let (found, next) = view.devices(next, 5, MOST, oldest).unwrap();
     assert_eq!(
         (found.len(), next),
         (1, None),
         "the search goes on from there"
     );
-    assert_eq!(looked_at.get(), LOOKED_AT + 1);
+    assert_eq!(looked_at.get(), MOST + 1);
 }
 
 #[test]
