@@ -15,6 +15,10 @@ pub struct Pieces {
     beginnings: Vec<bool>,
 }
 
+/// Bytes that are looked at together.
+const PAGE: usize = 4096;
+const ZEROS: [u8; PAGE] = [0; PAGE];
+
 /// Bytes of a piece of content. Every run of twice as many bytes holds a whole one.
 const CONTENT: usize = 32;
 
@@ -84,55 +88,76 @@ impl Pieces {
     /// How often one of them stands in `bytes`.
     #[must_use]
     pub fn count(&self, bytes: &[u8]) -> usize {
-        let begins = |(at, pair): (usize, &[u8])| {
-            if !self.beginnings[usize::from(u16::from_be_bytes([pair[0], pair[1]]))] {
-                return 0;
-            }
-            let first = self.forms.partition_point(|form| form[..2] < *pair);
-            let alike = self.forms[first..].iter();
-            let alike = alike.take_while(|form| form.starts_with(pair));
-            alike.filter(|form| bytes[at..].starts_with(form)).count()
-        };
-        bytes.windows(2).enumerate().map(begins).sum()
-    }
-
-    /// True when one stands in anything that a process can read or write, and nobody else.
-    ///
-    /// # Errors
-    /// When the process is gone, or may not be looked at.
-    ///
-    /// # Panics
-    /// When next to nothing could be looked at: then it proves nothing.
-    pub fn are_in_process(&self, process: u32) -> io::Result<bool> {
-        let process = Path::new("/proc").join(process.to_string());
-        let maps = fs::read_to_string(process.join("maps"))?;
-        let memory = File::open(process.join("mem"))?;
-        let mut looked_at = 0;
-        let mut found = false;
-        for line in maps.lines() {
-            let (range, rest) = line.split_once(' ').expect("a line begins with its range");
-            // What the program is made of cannot hold what the service was given just now, and the
-            // kernel lets nobody read these two.
-            if !rest.starts_with("rw") || rest.contains("[vvar") || rest.contains("[vsyscall") {
-                continue;
-            }
-            let (begin, end) = range.split_once('-').expect("a range has two ends");
-            let address = |text| u64::from_str_radix(text, 16).expect("an address");
-            let (begin, end) = (address(begin), address(end));
-            let len = usize::try_from(end - begin).expect("memory fits into memory");
-            let mut bytes = vec![0; len];
-            // It may have gone since the list was read.
-            if memory.read_exact_at(&mut bytes, begin).is_ok() {
-                looked_at += bytes.len();
-                found |= self.count(&bytes) > 0;
+        let longest = self.forms.iter().map(Vec::len).max().unwrap_or(0);
+        let mut found = 0;
+        for begin in (0..bytes.len()).step_by(PAGE) {
+            let end = bytes.len().min(begin + PAGE);
+            // Most of a process is memory that it has never written. A piece that begins there ends
+            // elsewhere, or it would be all zeros.
+            let from = match bytes[begin..end] == ZEROS[..end - begin] {
+                true => begin.max(end.saturating_sub(longest)),
+                false => begin,
+            };
+            for at in from..end.min(bytes.len() - 1) {
+                if self.beginnings[usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]))] {
+                    found += self.standing_at(&bytes[at..]);
+                }
             }
         }
-        assert!(
-            looked_at > 100_000,
-            "a process has more than {looked_at} bytes"
-        );
-        Ok(found)
+        found
     }
+
+    /// How many of them `bytes` begin with.
+    fn standing_at(&self, bytes: &[u8]) -> usize {
+        let pair = &bytes[..2];
+        let first = self.forms.partition_point(|form| form[..2] < *pair);
+        let alike = self.forms[first..].iter();
+        let alike = alike.take_while(|form| form.starts_with(pair));
+        alike.filter(|form| bytes.starts_with(form)).count()
+    }
+}
+
+/// Which of `kinds` stand in anything that a process can read or write, and nobody else.
+///
+/// # Errors
+/// When the process is gone, or may not be looked at.
+///
+/// # Panics
+/// When next to nothing could be looked at: then it proves nothing.
+pub fn in_process<const KINDS: usize>(
+    process: u32,
+    kinds: [&Pieces; KINDS],
+) -> io::Result<[bool; KINDS]> {
+    let process = Path::new("/proc").join(process.to_string());
+    let maps = fs::read_to_string(process.join("maps"))?;
+    let memory = File::open(process.join("mem"))?;
+    let mut looked_at = 0;
+    let mut found = [false; KINDS];
+    for line in maps.lines() {
+        let (range, rest) = line.split_once(' ').expect("a line begins with its range");
+        // What the program is made of cannot hold what the service was given just now, and the
+        // kernel lets nobody read these two.
+        if !rest.starts_with("rw") || rest.contains("[vvar") || rest.contains("[vsyscall") {
+            continue;
+        }
+        let (begin, end) = range.split_once('-').expect("a range has two ends");
+        let address = |text| u64::from_str_radix(text, 16).expect("an address");
+        let (begin, end) = (address(begin), address(end));
+        let len = usize::try_from(end - begin).expect("memory fits into memory");
+        let mut bytes = vec![0; len];
+        // It may have gone since the list was read.
+        if memory.read_exact_at(&mut bytes, begin).is_ok() {
+            looked_at += bytes.len();
+            for (kind, found) in kinds.iter().zip(&mut found) {
+                *found |= kind.count(&bytes) > 0;
+            }
+        }
+    }
+    assert!(
+        looked_at > 100_000,
+        "a process has more than {looked_at} bytes"
+    );
+    Ok(found)
 }
 
 fn forms(key: &[u8; 16]) -> [Vec<u8>; 5] {
@@ -164,7 +189,7 @@ fn base64(bytes: &[u8], last: &[u8; 2]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::Pieces;
+    use super::{PAGE, Pieces};
 
     #[test]
     fn every_form_of_a_key_is_found() {
@@ -182,6 +207,21 @@ mod tests {
         }
         assert_eq!(keys.count(&around(&key[1..])), 0);
         assert_eq!(keys.count(&[&key[..], &key].concat()), 2);
+    }
+
+    #[test]
+    fn a_piece_is_found_wherever_zeros_end() {
+        let key = *b"\x00\x00\x00\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff";
+        let keys = Pieces::of_keys(&[key]);
+        for at in (2 * PAGE - 20..2 * PAGE + 20).chain([0, 1, PAGE / 2, 3 * PAGE - 16]) {
+            let mut memory = vec![0; 3 * PAGE];
+            memory[at..at + 16].copy_from_slice(&key);
+            assert_eq!(keys.count(&memory), 1, "{at}");
+            memory[at + 15] ^= 1;
+            assert_eq!(keys.count(&memory), 0, "{at}");
+        }
+        assert_eq!(keys.count(&[]), 0);
+        assert_eq!(keys.count(&[0]), 0);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use keybearer_client::ProvisionToken;
 use keybearer_tests::proxy::Proxy;
 use keybearer_tests::samples::{self, Sample};
-use keybearer_tests::scan::Pieces;
+use keybearer_tests::scan::{Pieces, in_process};
 use keybearer_tests::service::{Service, paths};
 
 /// How long the device is looked at, and how often at least it must have been.
@@ -65,7 +65,8 @@ fn watch(backend: &str) -> Seen {
     let (mut scans, mut in_memory) = (0, 0);
     while scans < SCANS || Instant::now() < end {
         let next = Instant::now() + INTERVAL;
-        in_memory += usize::from(keys.are_in_process(device.process.id()).unwrap());
+        let [seen] = in_process(device.process.id(), [&keys]).unwrap();
+        in_memory += usize::from(seen);
         scans += 1;
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }

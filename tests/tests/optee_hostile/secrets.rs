@@ -15,15 +15,19 @@ use std::thread;
 use std::time::Duration;
 
 use keybearer_client::ProvisionToken;
-use keybearer_tests::guest::Setting;
+use keybearer_tests::guest::{Setting, rounds};
 use keybearer_tests::payloads::media_data;
-use keybearer_tests::scan::Pieces;
+use keybearer_tests::scan::{Pieces, in_process};
 use keybearer_tests::service::paths;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How often the process is looked at, and how far apart.
-const SCANS: usize = 25;
+/// How far apart the looks at the process are.
 const INTERVAL: Duration = Duration::from_millis(10);
+
+/// How often it is looked at.
+fn scans() -> usize {
+    rounds(10, 25)
+}
 
 #[test]
 fn at_medium_no_key_is_in_the_client_its_core_file_or_the_logs() {
@@ -37,7 +41,7 @@ fn at_medium_no_key_is_in_the_client_its_core_file_or_the_logs() {
 #[test]
 fn in_process_the_same_scanner_finds_the_keys_and_the_content() {
     for found in play("in-process") {
-        assert!(found.in_memory > 0, "nothing in {SCANS} scans");
+        assert!(found.in_memory > 0, "nothing in any look");
         assert!(found.in_core_file > 0, "nothing in the core file");
         assert_eq!(found.in_logs, 0);
     }
@@ -132,9 +136,9 @@ impl Device {
     /// Looks for both kinds of pieces while it plays, has it crash, and looks through what is left.
     pub(crate) fn watch(mut self, wanted: [&Pieces; 2]) -> [Seen; 2] {
         let mut seen = <[Seen; 2]>::default();
-        for _ in 0..SCANS {
-            for (pieces, seen) in wanted.iter().zip(&mut seen) {
-                seen.in_memory += usize::from(self.shows(pieces));
+        for _ in 0..scans() {
+            for (shown, seen) in self.shows(wanted).into_iter().zip(&mut seen) {
+                seen.in_memory += usize::from(shown);
             }
             thread::sleep(INTERVAL);
         }
@@ -154,18 +158,18 @@ impl Device {
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
-    /// Whether it holds a piece now.
-    fn shows(&self, pieces: &Pieces) -> bool {
-        pieces.are_in_process(self.process.id()).unwrap()
+    /// Of which kinds it holds a piece now.
+    fn shows(&self, wanted: [&Pieces; 2]) -> [bool; 2] {
+        in_process(self.process.id(), wanted).unwrap()
     }
 
     /// Has it crash, while it holds pieces of all kinds if it ever does, and gives its core file and
     /// what it wrote.
     fn crash(&mut self, wanted: [&Pieces; 2]) -> (Vec<u8>, [Vec<u8>; 2]) {
         // A process that stands still cannot end its session between the look and the crash.
-        for _ in 0..SCANS {
+        for _ in 0..scans() {
             self.signal(Signal::STOP);
-            if wanted.iter().all(|pieces| self.shows(pieces)) {
+            if self.shows(wanted) == [true; 2] {
                 break;
             }
             self.signal(Signal::CONT);
