@@ -2,7 +2,8 @@
 # boot.sh [-t SECONDS] [-o OUT] DIR
 # Boots OP-TEE with DIR as /in, runs /in/run.sh there and returns its status; what the guest leaves
 # in /out arrives in OUT, with secure.log (OP-TEE's own console) and guest.log (everything printed).
-# 124: time-out. 125: the guest gave no result.
+# 124: time-out. 125: the guest gave no result. With OPTEE_ICOUNT the guest's clock counts instructions, of
+# one processor, a nanosecond each: what it measures then is the same whatever else this machine does.
 . "$(dirname "$0")/env.sh"
 seconds=120 out=
 while getopts t:o: o; do
@@ -30,8 +31,10 @@ kernel=$(find "$KROOT" -name 'vmlinuz*' | head -1)
 
 # QEMU takes -append only together with -kernel: /dev/null satisfies it, and the loader puts the real
 # kernel where BL31 jumps to. 0x42000000 must stay free: it is OP-TEE's static shared memory.
+processors=(-smp 2)
+[ -z "${OPTEE_ICOUNT:-}" ] || processors=(-smp 1 -icount "shift=0,sleep=off")
 rc=0
-timeout "$seconds" qemu-system-aarch64 -M virt,secure=on,gic-version=3 -cpu cortex-a57 -smp 2 -m 1024 \
+timeout "$seconds" qemu-system-aarch64 -M virt,secure=on,gic-version=3 -cpu cortex-a57 "${processors[@]}" -m 1024 \
     -nographic -nodefaults -no-reboot -bios "$FLASH" ${DTB:+-dtb "$DTB"} -kernel /dev/null \
     -append "console=ttyAMA0 quiet panic=-1 rdinit=/init initrd=0x48000000,$size" \
     -device loader,file="$kernel",addr=0x44000000,force-raw=on \
