@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """logs.py SAMPLES OUT: no content key of the sample files stands in what the guest or OP-TEE's own
 console printed, in whatever form: as it is, in hexadecimal digits, in base64. Nor does any of the
-pieces, keys or content, that a test has listed in OUT/secrets-*. Status 1 when one does."""
+pieces, keys or content, that a test has listed in secrets-*. Of every machine whose logs are in OUT or
+below. Status 1 when one does."""
 
 import base64
 import json
@@ -32,14 +33,16 @@ def main():
     for form in range(5):
         assert found(keys, b"".join(forms(key)[form] + b"\n" for key in keys)) == len(keys)
     out = Path(sys.argv[2])
-    pieces = {bytes.fromhex(line) for file in out.glob("secrets-*") for line in file.read_text().split()}
+    pieces = {bytes.fromhex(line) for file in out.rglob("secrets-*") for line in file.read_text().split()}
     assert found_pieces(pieces, b"".join(pieces)) == len(pieces)
     bad = 0
-    for name in ["guest.log", "secure.log"]:
-        log = (out / name).read_bytes()
+    logs = sorted([*out.rglob("guest.log"), *out.rglob("secure.log")])
+    assert logs, "no machine has left a log"
+    for file in logs:
+        log = file.read_bytes()
         count, more = found(keys, log), found_pieces(pieces, log)
         bad += count + more
-        print(f"{name}: {len(log)} bytes, {count} of {len(keys)} keys, {more} of {len(pieces)} pieces")
+        print(f"{file.relative_to(out)}: {len(log)} bytes, {count} of {len(keys)} keys, {more} of {len(pieces)} pieces")
     return 1 if bad else 0
 
 

@@ -1,19 +1,22 @@
 #!/bin/bash
-# run-tests.sh [-o OUT] [-f FILE]... [-e NAME=VALUE]... [-c COMMAND] -- CARGO BUILD ARGUMENTS
+# run-tests.sh [-o OUT] [-f FILE]... [-e NAME=VALUE]... [-c COMMAND] [-a TEST]... -- CARGO BUILD ARGUMENTS
 # Everything from nothing to a verdict: sets OP-TEE up, builds the trusted applications with the
 # public development key, builds the test programs that the cargo arguments name, boots once, runs
 # them all and fails if one of them does. FILEs and folders lie beside the programs in the guest,
 # in /in, and the programs see the NAMEs. COMMAND, a line for the guest's shell, runs after them all
-# and must succeed too.
-# OUT (target/qemu-out) keeps guest.log, secure.log and what the programs leave in /out.
+# and must succeed too. TESTs have a machine of their own beside the first, and COMMAND then runs there: an
+# emulated machine keeps one processor of this one busy, and there are more.
+# OUT (target/qemu-out) keeps guest.log, secure.log and what the programs leave in /out; OUT/apart the same of
+# the second machine, whose output is printed when both have ended.
 . "$(dirname "$0")/env.sh"
-out=$TARGET_DIR/qemu-out files=() environment=() last=
-while getopts o:f:e:c: o; do
+out=$TARGET_DIR/qemu-out files=() environment=() last='' apart=()
+while getopts o:f:e:c:a: o; do
     case $o in
         o) out=$OPTARG ;;
         f) files+=("$OPTARG") ;;
         e) environment+=("$OPTARG") ;;
         c) last=$OPTARG ;;
+        a) apart+=("$OPTARG") ;;
         *) exit 2 ;;
     esac
 done
@@ -22,7 +25,7 @@ shift $((OPTIND - 1))
 rm -rf "$out"
 mkdir -p "$out"
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" "$work".*' EXIT
 
 "$QEMU_DIR/setup.sh"
 TA_SIGN_KEY=insecure-development-key "$QEMU_DIR/ta-build.sh" "$REPO/ta/keybearer" "$work"
@@ -52,10 +55,15 @@ done < "$work/programs"
 [ ${#files[@]} = 0 ] || cp -r "${files[@]}" "$work/"
 say "test programs built: $(cut -d' ' -f1 "$work/programs" | tr '\n' ' ')"
 
-{
-    [ ${#environment[@]} = 0 ] || printf 'export %q\n' "${environment[@]}"
-    cat
-} > "$work/run.sh" <<'R'
+# prepare FOLDER LAST: what a machine does with FOLDER: the programs that are listed there, and LAST.
+prepare() {
+    {
+        [ ${#environment[@]} = 0 ] || printf 'export %q\n' "${environment[@]}"
+        cat
+        [ -z "$2" ] ||
+            printf 'echo "-- %s"\nif %s < /dev/null; then echo "-- passed"; else echo "-- FAILED"; rc=1; fi\n' "$2" "$2"
+        echo 'exit $rc'
+    } > "$1/run.sh" <<'R'
 cp *.ta /lib/optee_armtz/
 # One device, and one boot for all: a test at a time.
 export RUST_BACKTRACE=1 RUST_TEST_THREADS=1 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1
@@ -65,15 +73,38 @@ while read -r name _; do
     if ./$name --nocapture < /dev/null; then echo "-- $name passed"; else echo "-- $name FAILED"; rc=1; fi
 done < programs
 R
-if [ -n "$last" ]; then
-    printf 'echo "-- %s"\nif %s < /dev/null; then echo "-- passed"; else echo "-- FAILED"; rc=1; fi\n' "$last" "$last" >> "$work/run.sh"
+}
+# booted FOLDER OUT: and when something fails, OP-TEE's own console as well.
+booted() {
+    local rc=0
+    "$QEMU_DIR/boot.sh" -t "${OPTEE_TIMEOUT:-900}" -o "$2" "$1" || rc=$?
+    if [ "$rc" != 0 ]; then
+        echo "-- OP-TEE's own console (last 60 lines of $2/secure.log):"
+        tail -60 "$2/secure.log"
+    fi
+    return "$rc"
+}
+second=
+if [ ${#apart[@]} -gt 0 ]; then
+    cp -al "$work" "$work.apart"
+    rm "$work.apart/programs"
+    mv "$work/programs" "$work.all"
+    for name in "${apart[@]}"; do
+        grep "^$name " "$work.all" >> "$work.apart/programs" || die "$name is not among the tests that were built"
+    done
+    grep -vxF -f "$work.apart/programs" "$work.all" > "$work/programs" || die "no test is left for the first machine"
+    prepare "$work.apart" "$last"
+    last=
+    booted "$work.apart" "$out/apart" > "$work.printed" 2>&1 &
+    second=$!
 fi
-echo 'exit $rc' >> "$work/run.sh"
+prepare "$work" "$last"
 rc=0
-"$QEMU_DIR/boot.sh" -t "${OPTEE_TIMEOUT:-900}" -o "$out" "$work" || rc=$?
-if [ "$rc" != 0 ]; then
-    echo "-- OP-TEE's own console (last 60 lines of $out/secure.log):"
-    tail -60 "$out/secure.log"
+booted "$work" "$out" || rc=$?
+if [ -n "$second" ]; then
+    wait "$second" || rc=$?
+    echo "-- the second machine"
+    cat "$work.printed"
 fi
 say "QEMU leg: status $rc, logs in $out"
 exit "$rc"
