@@ -1,11 +1,12 @@
 /*
  * Preloaded into the guest's tee-supplicant, whose releases up to 4.10 end when Linux has nobody left to
  * take an answer: a client that is killed while storage is used for it ends the process that everybody's
- * storage needs (optee_client, issue 423). What is worse, Linux then waits for ever where another call was in
+ * storage needs (OP-TEE/optee_client#423). What is worse, Linux then waits for ever where another call was in
  * the middle of its storage: the call holds memory of the process that ended, and as long as that is held
  * Linux lets no other one in its place.
  *
- * So an answer that nobody takes counts as sent, as the issue asks: a request lost its client, that is all.
+ * So an answer that nobody takes counts as sent. What it named stays open in tee-supplicant, a file or a
+ * piece of memory for each such client: enough for a guest that lives for minutes.
  */
 #include <errno.h>
 #include <linux/tee.h>
