@@ -72,6 +72,13 @@ fn neither_key_nor_content_is_in_the_client_its_core_file_or_the_logs() {
         .env(PLAYER, told.join(" "));
     let seen = Device::start(command, folder.path(), "playing").watch([&keys, &content]);
     assert_eq!(seen, [NOWHERE, NOWHERE], "keys, content");
+
+    // It died while pictures were decoded for it, and the one decoder that fits is free again.
+    let mut session = ground.licensed(&key);
+    let mut decoder = Decoder::open(&*ground.tee).unwrap();
+    decoder.attach(&mut session).unwrap();
+    decoder.configure(&clip.record).unwrap();
+    decoder.decode(&key, 1, &units[0]).unwrap();
 }
 
 fn random() -> [u8; 16] {
