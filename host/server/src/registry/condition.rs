@@ -15,7 +15,9 @@ use crate::crypto::ServiceCrypto;
 pub struct Revision(String);
 
 impl Revision {
-    /// The revision of what reads as `value`: SHA-256 of its JSON form, in hexadecimal.
+    /// The revision of what reads as `value`: SHA-256 of its JSON form, in hexadecimal. Not that of a
+    /// content: its keys count as well and are in no [`ContentView`](super::ContentView), so it comes with
+    /// it out of [`Registry::content`].
     ///
     /// # Errors
     /// [`RegistryError::Failed`] where it has none.

@@ -1,15 +1,17 @@
 //! Contents and their keys as the operator defines them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use keybearer_crypto::{Rng, Secret};
 use keybearer_license::KeyId;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::usage::{named, unknown};
 use super::{Registry, RegistryError, Revision};
+use crate::config::text::TextForm;
 use crate::config::{ContentSpec, KeySource};
-use crate::store::{StoreError, StoredKey};
+use crate::store::{LogEntry, LogEvent, StoreError, StoredKey};
 
 /// A content key that the server made. Shown once, so that the packager can use it.
 #[derive(Serialize)]
@@ -94,7 +96,7 @@ impl Registry {
         let mut generated = Vec::new();
         let mut made = HashSet::new();
         for key in &mut spec.keys {
-            if service.is_configured(&key.kid) {
+            if service.configured_with(&key.kid).is_some() {
                 return Err(RegistryError::Conflict {
                     what: format!("key {} is in the configuration file", key.kid),
                 });
@@ -126,7 +128,7 @@ impl Registry {
         // Checked in the change that writes: between two of them others may write as well.
         service.store().change(|change| {
             let stored = change.content(&spec.id)?;
-            self.only.check(&named(&spec.id), || {
+            self.only.check(&named("content", &spec.id), || {
                 let stored = stored.as_ref();
                 stored
                     .map(|stored| revision(stored, |kid| change.key(kid)))
@@ -134,7 +136,7 @@ impl Registry {
             })?;
             if only_new && stored.is_some() {
                 return Err(RegistryError::Conflict {
-                    what: format!("{} is there already", named(&spec.id)),
+                    what: format!("{} is there already", named("content", &spec.id)),
                 });
             }
             for key in &spec.keys {
@@ -181,9 +183,9 @@ impl Registry {
         }
         service.store().change(|change| {
             let Some(stored) = change.content(id)? else {
-                return Err(RegistryError::Unknown { what: named(id) });
+                return Err(unknown("content", id));
             };
-            self.only.check(&named(id), || {
+            self.only.check(&named("content", id), || {
                 revision(&stored, |kid| change.key(kid)).map(Some)
             })?;
             change.remove_content(id)?;
@@ -204,7 +206,7 @@ impl Registry {
         }
         let view = service.store().view()?;
         let Some(stored) = view.content(id)? else {
-            return Err(RegistryError::Unknown { what: named(id) });
+            return Err(unknown("content", id));
         };
         let revision = revision(&stored, |kid| view.key(kid))?;
         Ok((content_view("store", &stored)?, revision))
@@ -225,10 +227,34 @@ impl Registry {
             .chain(stored.iter().map(|content| content_view("store", content)))
             .collect()
     }
-}
 
-fn named(id: &str) -> String {
-    format!("content {id:?}")
+    /// The contents of the keys that entries of the log say were refused, by key id. Of a key that no
+    /// content has now there is none.
+    ///
+    /// # Errors
+    /// [`RegistryError::Failed`].
+    pub fn contents_of(
+        &self,
+        entries: &[LogEntry],
+    ) -> Result<BTreeMap<String, String>, RegistryError> {
+        let service = self.service()?;
+        let view = service.store().view()?;
+        let mut contents = BTreeMap::new();
+        for entry in entries {
+            let LogEvent::Denial { key: Some(key), .. } = &entry.event else {
+                continue;
+            };
+            let Some(kid) = <KeyId as TextForm>::parse(key) else {
+                continue;
+            };
+            let content = match service.configured_with(&kid) {
+                Some(content) => Some(content.id.clone()),
+                None => view.key(&kid)?.map(|stored| stored.content),
+            };
+            contents.extend(content.map(|content| (key.clone(), content)));
+        }
+        Ok(contents)
+    }
 }
 
 /// The revision of a content of the store. Its keys are in no listing, and two operators who each

@@ -14,8 +14,7 @@ use crate::store::{DevicePlace, DeviceView, LogEntry, LogEvent};
 
 /// Devices on one page unless said otherwise.
 const PAGE: usize = 100;
-/// Most devices that are looked at for one page, so that a search for what is rare takes no longer than
-/// any other.
+/// Most devices that are looked at for one page unless said otherwise.
 const LOOKED_AT: usize = 10_000;
 
 /// Which devices are wanted.
@@ -27,6 +26,9 @@ pub struct DeviceQuery {
     pub before: Option<DevicePlace>,
     /// At most so many, and at least one.
     pub limit: usize,
+    /// No more than so many are looked at, and at least one, so that a search for what is rare takes no
+    /// longer than any other.
+    pub looked_at: usize,
 }
 
 impl Default for DeviceQuery {
@@ -35,6 +37,7 @@ impl Default for DeviceQuery {
             search: String::new(),
             before: None,
             limit: PAGE,
+            looked_at: LOOKED_AT,
         }
     }
 }
@@ -94,8 +97,8 @@ impl Registry {
         let (book, view) = (service.book(), service.store().view()?);
         let search = query.search.to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&search);
-        let limit = query.limit.max(1);
-        let (devices, next) = view.devices(query.before, limit, LOOKED_AT, |device| {
+        let (limit, most) = (query.limit.max(1), query.looked_at.max(1));
+        let (devices, next) = view.devices(query.before, limit, most, |device| {
             search.is_empty()
                 || has(device.model.0.as_str())
                 || has(&device.serial.0.to_string())
@@ -111,6 +114,19 @@ impl Registry {
             devices: views.collect(),
             next,
         })
+    }
+
+    /// The device that a certificate was issued to here, as it is now: one that was certified anew has
+    /// another serial since, and is found under either.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`].
+    pub fn device(&self, serial: &Serial) -> Result<DeviceView, RegistryError> {
+        let service = self.service()?;
+        let found = service.store().view()?.device(serial)?;
+        let device = found.ok_or_else(|| unknown_device(serial))?;
+        let family = service.book().family(&device.model.0);
+        Ok(device.view(family))
     }
 
     /// The models of the devices that entries of the log name, by serial.
@@ -132,9 +148,9 @@ impl Registry {
                 continue;
             }
             if let Some(number) = <Serial as TextForm>::parse(serial)
-                && let Some(model) = view.model(&number)?
+                && let Some(device) = view.device(&number)?
             {
-                models.insert(serial.clone(), model.as_str().to_owned());
+                models.insert(serial.clone(), device.model.0.as_str().to_owned());
             }
         }
         Ok(models)
@@ -147,9 +163,7 @@ impl Registry {
     pub fn revoke_device(&self, serial: &Serial) -> Result<u64, RegistryError> {
         match self.service()?.revoke(serial)? {
             Revocation::Done(number) => Ok(number),
-            Revocation::Unknown => Err(RegistryError::Unknown {
-                what: format!("device with serial {serial}"),
-            }),
+            Revocation::Unknown => Err(unknown_device(serial)),
             Revocation::ListFull => Err(RegistryError::Conflict {
                 what: "the revocation list is full".into(),
             }),
@@ -171,9 +185,13 @@ impl Registry {
         if known {
             Ok(())
         } else {
-            Err(RegistryError::Unknown {
-                what: format!("device with serial {serial}"),
-            })
+            Err(unknown_device(serial))
         }
+    }
+}
+
+fn unknown_device(serial: &Serial) -> RegistryError {
+    RegistryError::Unknown {
+        what: format!("device with serial {serial}"),
     }
 }

@@ -76,8 +76,8 @@ impl Service {
             let asks = !listed && tenant.is_some_and(|tenant| tenant.callback.is_some());
             asks.then(|| (content.id.clone(), content.tenant.clone()))
         };
-        if let Some(&(content, _)) = self.configured_keys.get(kid) {
-            return Ok(of(&self.contents[content]));
+        if let Some(content) = self.configured_with(kid) {
+            return Ok(of(content));
         }
         let Some(key) = view.key(kid)? else {
             return Ok(None);

@@ -145,15 +145,15 @@ impl View {
         Ok((found, last.filter(|_| more)))
     }
 
-    /// The model of the device that a certificate was issued to.
-    pub(crate) fn model(&self, serial: &Serial) -> Result<Option<HardwareModel>, StoreError> {
+    /// The device that a certificate was issued to, as it is now: it may have another one since.
+    pub(crate) fn device(&self, serial: &Serial) -> Result<Option<DeviceRecord>, StoreError> {
         let (Some(serials), Some(devices)) = (self.table(SERIALS)?, self.table(DEVICES)?) else {
             return Ok(None);
         };
-        let Some(ueid) = serials.get(&serial.0)? else {
-            return Ok(None);
-        };
-        Ok(known(&devices, ueid.value())?.map(|device| device.model.0))
+        match serials.get(&serial.0)? {
+            Some(ueid) => known(&devices, ueid.value()),
+            None => Ok(None),
+        }
     }
 
     /// Whether a device was revoked: by this certificate, or whatever certificate it shows.

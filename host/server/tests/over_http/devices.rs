@@ -1,6 +1,7 @@
 //! Devices on the operator's side: one by one and page by page.
 
 use keybearer_license::{DenialReason, HardwareModel, peek_device};
+use keybearer_server::{ContentSpec, DeviceQuery};
 use serde_json::{Value, json};
 
 use crate::admin::admin;
@@ -136,8 +137,106 @@ fn a_query_that_is_not_understood_is_refused() {
         let found = (answer.status, answer.code());
         assert_eq!(found, (400, "parameter".into()), "{query}");
     }
-    let (_, next) = page(&world, &format!("limit=0&before=1-{serial}"));
-    assert_eq!(next, None);
+}
+
+#[test]
+fn whoever_asks_for_no_device_at_all_gets_one_and_goes_on() {
+    let world = World::new(Vec::new());
+    certified(&world, &["one", "two"]);
+    let (first, next) = page(&world, "limit=0");
+    assert_eq!(first, ["two"]);
+    let last = page(&world, &format!("limit=0&before={}", next.unwrap()));
+    assert_eq!(last, (vec!["one".into()], None));
+}
+
+#[test]
+fn so_many_devices_are_looked_at_for_one_page() {
+    let world = World::new(Vec::new());
+    certified(&world, &["TV", "box", "box", "box"]);
+    let registry = world.server.registry();
+    let look = |before, looked_at| {
+        let query = DeviceQuery {
+            search: "tv".into(),
+            before,
+            looked_at,
+            ..DeviceQuery::default()
+        };
+        registry.devices(&query).unwrap()
+    };
+    let first = look(None, 3);
+    assert_eq!(first.devices, []);
+    let rest = look(first.next, 3);
+    assert_eq!((rest.devices.len(), rest.next), (1, None));
+    assert_eq!(look(None, 4).devices, rest.devices);
+    // None at all would never come to an end.
+    assert_ne!(look(None, 0).next, None);
+}
+
+#[test]
+fn one_device_is_shown_by_its_serial_alone() {
+    let world = World::new(Vec::new());
+    let mut devices = certified(&world, &["TV", "Tablet"]);
+    let read = |serial: &str| {
+        let path = format!("/admin/v1/devices/{serial}");
+        admin(&world, "GET", &path, &Value::Null)
+    };
+    let serial = serial_of(&devices[0]);
+    let listed = admin(&world, "GET", "/admin/v1/devices", &Value::Null).json();
+    assert_eq!(read(&serial).json(), listed["devices"][1]);
+    let change = |act: &str| {
+        let path = format!("/admin/v1/devices/{serial}/{act}");
+        assert_eq!(admin(&world, "POST", &path, &Value::Null).status, 204);
+    };
+    change("suspend");
+    assert_eq!(read(&serial).json()["suspended"], world.clock_now());
+    change("resume");
+    assert_eq!(read(&serial).json()["suspended"], Value::Null);
+    // Certified anew, it is the same device under both serials.
+    world.clock.advance(60);
+    devices[0].enrol(&world.enrolment("default"));
+    let anew = serial_of(&devices[0]);
+    assert_ne!(anew, serial);
+    let (before, now) = (read(&serial).json(), read(&anew).json());
+    assert_eq!(before, now);
+    assert_eq!(
+        (&now["serial"], &now["model"]),
+        (&json!(anew), &json!("TV"))
+    );
+
+    assert_eq!(read(&"0".repeat(32)).status, 404);
+    for nonsense in ["TV", "nonsense", &serial[1..]] {
+        assert_eq!(read(nonsense).status, 400, "{nonsense}");
+    }
+}
+
+#[test]
+fn the_log_comes_with_the_contents_of_the_keys_that_it_refused() {
+    let closed = ContentSpec {
+        open: false,
+        ..open_content("film", 1)
+    };
+    let world = World::new(vec![closed]);
+    let added = json!({ "id": "news", "keys": [
+        { "kid": kid(2).to_string(), "generate": true, "track": "hd", "scheme": "cenc" }] });
+    let added = admin(&world, "POST", "/admin/v1/contents", &added);
+    assert_eq!(added.status, 201);
+    let devices = certified(&world, &["TV"]);
+    for n in [1, 2, 8] {
+        denial(devices[0].acquire(&[kid(n)]));
+    }
+    let contents = |query: &str| {
+        let path = format!("/admin/v1/log?{query}");
+        admin(&world, "GET", &path, &Value::Null).json()["contents"].take()
+    };
+    let (film, news) = (kid(1).to_string(), kid(2).to_string());
+    let both = json!({ (film): "film", (news.clone()): "news" });
+    assert_eq!(
+        contents(""),
+        both,
+        "the one of the file and the one that was added"
+    );
+    let later = contents("newest=true&limit=2");
+    assert_eq!(later, json!({ (news): "news" }), "of those that are shown");
 }
 
 #[test]

@@ -127,6 +127,24 @@ fn every_address_is_described_and_no_other() {
 }
 
 #[test]
+fn conditions_are_described_where_they_say_something() {
+    for ((method, path), operation) in described() {
+        let parameters = operation["parameters"].as_array();
+        let states = |name: &str| {
+            let reference = json!({ "$ref": format!("#/components/parameters/{name}") });
+            parameters.is_some_and(|all| all.contains(&reference))
+        };
+        let changes = ["PUT", "DELETE"].contains(&method.as_str());
+        let reads = method == "GET" && operation["responses"]["304"].is_object();
+        assert_eq!(states("IfMatch"), changes || reads, "{method} {path}");
+        assert_eq!(states("Known"), reads, "{method} {path}");
+        // Only what there may not be can be made anew.
+        let makes = method == "PUT" && !path.ends_with("/hdcp-skip-list");
+        assert_eq!(states("IfNoneMatch"), makes, "{method} {path}");
+    }
+}
+
+#[test]
 fn the_server_serves_its_description() {
     let world = World::new(Vec::new());
     let served = admin(&world, "GET", "/admin/v1/openapi.json", &Value::Null);
@@ -164,6 +182,7 @@ fn every_answer_has_the_form_that_is_described() {
         { "kid": "07".repeat(16), "track": "hd", "scheme": "cbcs" }] });
     let no_body = Value::Null;
     let digest = json!({ "key_digest": "00".repeat(32), "level": "medium" });
+    let one_device = format!("/devices/{serial}");
     let device_path = |what: &str| format!("/admin/v1/devices/{serial}/{what}");
     // In an order in which each finds what it needs: method, address in the document, address
     // asked, body.
@@ -183,6 +202,7 @@ fn every_answer_has_the_form_that_is_described() {
         ("POST", "/enrolment-tokens", "", json!({})),
         ("POST", "/factory-tokens", "", digest),
         ("GET", "/devices", "", no_body.clone()),
+        ("GET", "/devices/{serial}", &one_device, no_body.clone()),
         ("GET", "/log", "", no_body.clone()),
         (
             "PUT",

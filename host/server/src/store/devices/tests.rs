@@ -7,7 +7,7 @@ use keybearer_crypto::Digest;
 use keybearer_license::{HardwareModel, Serial, Ueid};
 use keybearer_rules::Level;
 
-use super::super::{Store, StoreError, UNORDERED};
+use super::super::{FORM, Store, StoreError, UNORDERED};
 use super::{CERTIFIED, DevicePlace, DeviceRecord};
 use crate::config::text::Text;
 use crate::names::Name;
@@ -88,9 +88,12 @@ fn a_device_that_is_certified_anew_is_there_once() {
     certify(&store, 1, 3, 30);
     assert_eq!(page(&store, None, 9), (vec![3, 2], None));
     let view = store.view().unwrap();
-    let model = |serial: u32| view.model(&Serial(bytes(serial))).unwrap();
-    let one = HardwareModel::new("model 1").ok();
-    assert_eq!((model(1), model(3), model(9)), (one.clone(), one, None));
+    let now = |serial: u32| {
+        let device = view.device(&Serial(bytes(serial))).unwrap()?;
+        Some((device.model.0.as_str().to_owned(), device.certified))
+    };
+    let one = Some(("model 1".into(), 30));
+    assert_eq!((now(1), now(3), now(9)), (one.clone(), one, None));
 }
 
 #[test]
@@ -131,6 +134,14 @@ fn devices_of_a_store_without_their_order_are_put_in_order() {
     assert_eq!(page(&store, None, 9), (vec![], None));
     drop(store);
     let path = folder.path().join("store.redb");
+    let form = |store: &Store| store.view().unwrap().number("form").unwrap();
     let store = Store::open(&path, 1024 * 1024).unwrap();
     assert_eq!(page(&store, None, 9), (vec![1, 3, 2], None));
+    assert_eq!(form(&store), FORM);
+    // It is of the new form from now on: those that come find their places, and nothing is done again.
+    certify(&store, 4, 4, 25);
+    drop(store);
+    let store = Store::open(&path, 1024 * 1024).unwrap();
+    assert_eq!(page(&store, None, 9), (vec![1, 4, 3, 2], None));
+    assert_eq!(form(&store), FORM);
 }
