@@ -18,7 +18,7 @@ mirror() { # the machine's own mirror of a suite, whatever it is
 # version, into FOLDER, from a private apt root of their own. That suite moves on: where the mirror answers and has
 # the version no more, the script ends with status 77. Anything else that goes wrong is a failure like others.
 fetch_from_sid() {
-    local kind=$1 version=$2 folder=$3 root=$CACHE/sid-$1 main missing=() p
+    local kind=$1 version=$2 folder=$3 root=$CACHE/sid-$1 main missing=() listed p
     shift 3
     [ -n "$(mirror bookworm)" ] || retry host_apt update
     main=$(mirror bookworm)
@@ -30,8 +30,9 @@ fetch_from_sid() {
     # An index that cannot be fetched is but a warning otherwise, and what was fetched before is taken for it.
     retry apt-get "${apt[@]}" -o APT::Update::Error-Mode=any update || die "the index of sid could not be fetched from $main"
     for p in "$@"; do
-        apt-cache "${apt[@]:1}" madison "$p" | awk -v v="$version" '$3 == v { found = 1 } END { exit !found }' ||
-            missing+=("$p")
+        # No answer is not the answer that there is none.
+        listed=$(apt-cache "${apt[@]:1}" madison "$p") || die "apt-cache cannot say which versions of $p there are"
+        awk -v v="$version" '$3 == v { found = 1 } END { exit !found }' <<< "$listed" || missing+=("$p")
     done
     if [ ${#missing[@]} -gt 0 ]; then
         echo "tests/qemu: $main HAS NO $version OF ${missing[*]} ANY MORE" >&2
