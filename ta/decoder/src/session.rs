@@ -47,12 +47,6 @@ struct Channel {
     decoded: u32,
 }
 
-impl Channel {
-    fn reported(&mut self) {
-        (self.rejected, self.decoded) = (0, 0);
-    }
-}
-
 /// An encoded response.
 pub type Response = Cow<'static, [u8]>;
 
@@ -237,15 +231,15 @@ impl<C: Connect, O: Output> Session<C, O> {
         let (decrypted, written) = match decrypted {
             Ok(decrypted) => decrypted,
             Err(refusal) => {
-                // The key TA takes note of the report in a call that it refuses, unless it does not
-                // know the channel. In one that was never made it has heard of nothing.
-                if refusal != Refusal::Unasked {
-                    channel.reported();
-                }
+                // The key TA takes note of the report in most calls that it refuses, but not where it has
+                // no room even to read them, and its answer does not tell. So what speaks against the
+                // key is said again: a second report on the same units is nothing to it. What speaks
+                // for the key is said once.
+                channel.decoded = 0;
                 return Err(self.status_of(refusal));
             }
         };
-        channel.reported();
+        (channel.rejected, channel.decoded) = (0, 0);
         // A unit that is not whole is none.
         if written != self.unit.len() {
             return Err(Status::Platform);

@@ -86,6 +86,34 @@ fn the_key_ta_learns_of_each_unit_with_the_next_call() {
     assert_eq!(keys.asked(), last);
 }
 
+/// A call that the key TA refuses before it reads it says nothing: that a unit was rejected is said until
+/// it is heard. That one was decoded ends a row of rejections, and is not said of other units.
+#[test]
+fn a_rejection_is_told_until_it_is_heard() {
+    let units = clip().1;
+    let mut host = Host::ready();
+    assert_eq!(host.decode(2, b"nonsense"), Err(Status::ContentRejected));
+    for status in [
+        Status::OutOfMemory,
+        Status::RequestTooLarge,
+        Status::ResponseTooSmall,
+    ] {
+        host.keys.state().deaf = Some(status);
+        assert_eq!(host.decode(3, &units[0].bytes), Err(status));
+    }
+    host.decode(3, &units[0].bytes).unwrap();
+    host.keys.state().refuse = Some(Status::KeyNotUsable);
+    assert_eq!(host.decode(4, &units[1].bytes), Err(Status::KeyNotUsable));
+    host.decode(4, &units[1].bytes).unwrap();
+    let asked = [
+        Asked::Unit(1, 0, 0),
+        Asked::Unit(1, 1, 0),
+        Asked::Unit(1, 0, 1),
+        Asked::Unit(1, 0, 0),
+    ];
+    assert_eq!(host.keys.asked(), asked);
+}
+
 #[test]
 fn a_refusal_of_the_key_ta_changes_nothing_here() {
     let units = clip().1;

@@ -33,6 +33,8 @@ pub(super) struct State {
     pub(super) asked: Vec<Asked>,
     /// What the next call is refused with.
     pub(super) refuse: Option<Status>,
+    /// What the next call is refused with before it is heard, as for lack of memory.
+    pub(super) deaf: Option<Status>,
     /// The TEE's code that every call, and every connection, fails with.
     pub(super) fail: Option<u32>,
     /// The largest picture allowed.
@@ -88,6 +90,12 @@ impl Connection for Connected {
         clear: &mut [u8],
     ) -> Result<Sizes, Failure> {
         let mut state = self.0.state();
+        if let Some(status) = state.deaf.take() {
+            let answer = encode_status(status).unwrap();
+            response[..answer.len()].copy_from_slice(&answer);
+            let (response, media) = (answer.len(), 0);
+            return Ok(Sizes { response, media });
+        }
         let mut media = 0;
         let answer = match Command::from_code(command) {
             Some(Command::RedeemTicket) => {
