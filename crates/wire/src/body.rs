@@ -463,7 +463,8 @@ body! {
     }
 }
 
-// A full decrypt call must fit the request limit with room for its scalar fields.
+// A full call of `Decrypt`, and one of `DecryptUnit`, whose records have the same limits, must fit the
+// request limit with room for the scalar fields.
 const _: () =
     assert!(MAX_SAMPLE_RECORDS.saturating_add(MAX_SUBSAMPLE_RECORDS) < MAX_REQUEST - 1024);
 

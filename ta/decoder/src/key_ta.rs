@@ -58,6 +58,8 @@ where
     R: Exchange<'r>,
     A: for<'a> Body<'a>,
 {
+    // Too long it cannot be: `keybearer_wire::body` asserts that a full `DecryptUnit` fits, and the other
+    // requests of a decoder are a few numbers. So what fails is the memory.
     let bytes = request.encode(MAX_REQUEST).map_err(|_| Refusal::Unasked)?;
     let mut response = [0; ANSWER];
     let sizes = connection
