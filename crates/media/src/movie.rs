@@ -52,6 +52,13 @@ impl Track {
             .find_map(|entry| entry.protection.as_ref())
     }
 
+    /// Whether `moov` describes sample groups that give some of its samples another protection than
+    /// [`Self::protection`]. Fragments may describe more.
+    #[must_use]
+    pub fn has_key_groups(&self) -> bool {
+        self.groups.len() > 0
+    }
+
     fn parse(trak: &Mp4Box<'_>) -> Result<Self, MediaError> {
         let id = track_id(&trak.required(FourCc::TKHD)?)?;
         let mdia = trak.required(FourCc::MDIA)?;

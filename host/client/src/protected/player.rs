@@ -6,7 +6,6 @@ mod track;
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Read, Seek};
 use std::path::Path;
 use std::time::Duration;
 
@@ -136,30 +135,20 @@ impl<'a> ProtectedPlayer<'a> {
 /// # Errors
 /// [`PlaybackError::Open`], [`PlaybackError::Input`]; [`PlaybackError::Decryptor`] for whatever else ends
 /// the play: a licence that is refused, a codec or a size that the decoder does not take, a second track
-/// for the decoder, a key that may not be used for reasons other than the outputs.
+/// for the decoder, a key that may not be used for reasons other than the outputs. A second track is told
+/// before anything is played where the first protected fragments of the two say so; where later ones bring
+/// its key, when they are reached.
 pub fn play_protected(
     input: &Path,
     player: &mut ProtectedPlayer<'_>,
     viewer: &mut dyn Viewer,
 ) -> Result<ProtectedSummary, PlaybackError<ClientError>> {
-    let source = File::open(input).map_err(|source| PlaybackError::Open {
-        path: input.to_path_buf(),
-        source,
-    })?;
-    let reader = MediaReader::open_seekable(source).map_err(PlaybackError::Input)?;
-    play(reader, player, viewer)
-}
-
-fn play<R: Read + Seek>(
-    reader: MediaReader<R>,
-    player: &mut ProtectedPlayer<'_>,
-    viewer: &mut dyn Viewer,
-) -> Result<ProtectedSummary, PlaybackError<ClientError>> {
-    let mut reader = reader.in_pieces();
+    let mut reader = open(input)?.in_pieces();
     let presentation = reader.shared_presentation();
     let chosen = player
         .route(&presentation)
         .map_err(PlaybackError::Decryptor)?;
+    player.leaves_one_track(&presentation.tracks, input)?;
     let mut play = Play {
         presentation: &presentation,
         init: reader.init().to_vec(),
@@ -185,6 +174,14 @@ fn play<R: Read + Seek>(
     }
     play.end().map_err(PlaybackError::Decryptor)?;
     Ok(play.summary)
+}
+
+fn open(input: &Path) -> Result<MediaReader<File>, PlaybackError<ClientError>> {
+    let source = File::open(input).map_err(|source| PlaybackError::Open {
+        path: input.to_path_buf(),
+        source,
+    })?;
+    MediaReader::open_seekable(source).map_err(PlaybackError::Input)
 }
 
 /// One file being played.

@@ -5,6 +5,7 @@
 //! level None, where a host's word about outputs counts.
 
 mod fallback;
+mod one_track;
 mod refusals;
 mod world;
 

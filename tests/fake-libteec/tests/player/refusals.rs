@@ -193,50 +193,6 @@ fn another_codec_than_h264_is_refused_before_a_sample() {
     assert_eq!(fates.fates.len(), 0);
 }
 
-/// Sound under the key of the pictures: that key gives nothing clear back, and the decoder plays one track.
-/// Both tracks are named, before anything is shown.
-#[test]
-fn a_track_under_the_pictures_key_is_named_before_anything_is_played() {
-    let name = "cenc-both.mp4";
-    let world = World::high(&[name], high);
-    let files = keybearer_tests::samples::all();
-    let file = files.iter().find(|file| file.file == name).expect("there");
-    let of = |kind| {
-        file.tracks
-            .iter()
-            .find(|track| track.kind == kind)
-            .expect("there")
-            .kid
-    };
-    let (picture, sound) = (of("video"), of("audio"));
-    let mut bytes = std::fs::read(sample(name)).expect("it is there");
-    while let Some(at) = bytes.windows(16).position(|window| window == sound) {
-        bytes[at..at + 16].copy_from_slice(&picture);
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let one_key = folder.path().join("one-key.mp4");
-    std::fs::write(&one_key, bytes).expect("written");
-    for route in [Route::Pictures, Route::AsNeeded] {
-        let (protected, clear) = world.sessions();
-        let mut player = world.player(&protected, &clear, route);
-        let mut fates = Fates::default();
-        let refused = play_protected(&one_key, &mut player, &mut fates);
-        let Err(PlaybackError::Decryptor(error)) = refused else {
-            panic!("{refused:?}")
-        };
-        let ClientError::ProtectedPathTaken {
-            track,
-            key_id,
-            playing,
-        } = error
-        else {
-            panic!("{error}")
-        };
-        assert_eq!((track, playing, key_id), (2, 1, picture), "{route:?}");
-        assert_eq!(fates.fates.len(), 0);
-    }
-}
-
 #[test]
 fn what_is_asked_of_no_track_is_refused_as_that() {
     let world = World::high(&[FILM], high);

@@ -1,10 +1,12 @@
 //! Which track goes to the decoder, and whose keys are acquired in which session.
 
-use keybearer_license::DenialReason;
-use keybearer_media::{Presentation, Pssh, Track, TrackKind};
+use std::path::Path;
 
-use super::ProtectedPlayer;
-use crate::{ClientError, KeyId, Level, SampleDecryptor};
+use keybearer_license::DenialReason;
+use keybearer_media::{Part, Presentation, Pssh, Track, TrackKind};
+
+use super::{ProtectedPlayer, open};
+use crate::{ClientError, KeyId, Level, PlaybackError, SampleDecryptor};
 
 /// Which tracks go to the decoder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,14 +26,18 @@ impl ProtectedPlayer<'_> {
         presentation: &Presentation,
     ) -> Result<Option<usize>, ClientError> {
         let tracks = &presentation.tracks;
-        let picture = |track: &Track| track.kind == TrackKind::Video && key_of(track).is_some();
+        // Whatever its samples turn out to be: groups may protect what the track itself does not.
+        let picture =
+            |track: &Track| track.kind == TrackKind::Video && track.protection().is_some();
         let mut ids = presentation.key_ids();
         let mut chosen = None;
         if self.route == Route::Pictures {
             chosen = tracks.iter().position(picture);
-            let mut all = tracks.iter().filter_map(key_of);
             let own = chosen.and_then(|at| tracks.get(at)).and_then(key_of);
-            let others = all.any(|id| Some(id) != own);
+            let others = tracks.iter().enumerate().any(|(at, track)| {
+                let other_key = key_of(track).is_some_and(|id| Some(id) != own);
+                Some(at) != chosen && (other_key || track.has_key_groups())
+            });
             // Keys by sample groups are those of a track that the fragments name.
             ids.retain(|id| !others || tracks.iter().any(|track| key_of(track) == Some(*id)));
             let of_others =
@@ -40,22 +46,56 @@ impl ProtectedPlayer<'_> {
             self.needed.extend(own);
         }
         self.prepare(&ids, &presentation.pssh)?;
-        self.leaves_one_track(tracks)?;
         Ok(chosen)
     }
 
-    /// Tests that the decoder gets one track at most, as far as the tracks name their keys.
-    fn leaves_one_track(&self, tracks: &[Track]) -> Result<(), ClientError> {
-        let needs = |track: &&Track| key_of(track).is_some_and(|id| self.needed.contains(&id));
-        let mut needing: Vec<&Track> = tracks.iter().filter(needs).collect();
+    /// Tests that the decoder gets one track at most, as far as that is known before anything is played.
+    ///
+    /// Two tracks that name its keys are looked up in the file, for sample groups may give their samples
+    /// others: what counts is the first protected fragment of each. What comes behind these is met when
+    /// it is played.
+    pub(super) fn leaves_one_track(
+        &self,
+        tracks: &[Track],
+        input: &Path,
+    ) -> Result<(), PlaybackError<ClientError>> {
+        let names_one = |track: &Track| key_of(track).is_some_and(|id| self.needed.contains(&id));
+        let mut naming: Vec<usize> = (0..tracks.len())
+            .filter(|at| tracks.get(*at).is_some_and(names_one))
+            .collect();
+        if naming.len() < 2 {
+            return Ok(());
+        }
+        let mut needing = Vec::new();
+        let mut reader = open(input)?.in_pieces();
+        while !naming.is_empty()
+            && let Some(part) = reader.next_part().map_err(PlaybackError::Input)?
+        {
+            let Part::Fragment(fragment) = part else {
+                continue;
+            };
+            for found in fragment.tracks() {
+                let mut ids = found.key_ids().peekable();
+                let waits = naming.iter().position(|at| *at == found.track);
+                if let Some(waits) = waits
+                    && ids.peek().is_some()
+                {
+                    naming.swap_remove(waits);
+                    let key_id = ids.find(|id| self.needed.contains(id));
+                    needing.extend(tracks.get(found.track).zip(key_id));
+                }
+            }
+        }
         // Pictures are what it is for.
-        needing.sort_by_key(|track| track.kind != TrackKind::Video);
+        needing.sort_by_key(|(track, _)| (track.kind != TrackKind::Video, track.id));
         match needing[..] {
-            [playing, other, ..] => Err(ClientError::ProtectedPathTaken {
-                track: other.id,
-                key_id: key_of(other).unwrap_or_default(),
-                playing: playing.id,
-            }),
+            [(playing, _), (other, key_id), ..] => {
+                Err(PlaybackError::Decryptor(ClientError::ProtectedPathTaken {
+                    track: other.id,
+                    key_id,
+                    playing: playing.id,
+                }))
+            }
             _ => Ok(()),
         }
     }
@@ -93,9 +133,12 @@ impl ProtectedPlayer<'_> {
     }
 }
 
-/// The key that a track names for all its samples.
+/// The key that a track names for its samples, where groups give them no other.
 fn key_of(track: &Track) -> Option<KeyId> {
-    track.protection().map(|protection| protection.kid)
+    let mut protections = track.entries.iter().filter_map(|entry| entry.protection);
+    protections
+        .find(|protection| protection.is_protected)
+        .map(|protection| protection.kid)
 }
 
 /// The keys of those asked for that a clear session may not have, if that is all that is wrong.
