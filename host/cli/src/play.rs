@@ -41,8 +41,9 @@ Without --server, the service this device was last provisioned with is asked;
 its anchor is remembered from then (keybearer provision).
 
 With --protected the tracks beside the pictures are decrypted as ever, by keys
-of their own: one that has the pictures' key is refused before anything is
-played (exit code 4), for that key gives nothing clear back.";
+of their own: one that has the pictures' key is refused (exit code 4), for that
+key gives nothing clear back. A track that states it is refused before anything
+is played, one that gets it by sample groups when their fragment is reached.";
 
 /// Decrypt a file by a licence
 #[derive(Debug, Args)]

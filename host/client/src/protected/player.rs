@@ -136,8 +136,8 @@ impl<'a> ProtectedPlayer<'a> {
 /// [`PlaybackError::Open`], [`PlaybackError::Input`]; [`PlaybackError::Decryptor`] for whatever else ends
 /// the play: a licence that is refused, a codec or a size that the decoder does not take, a second track
 /// for the decoder, a key that may not be used for reasons other than the outputs. A second track is told
-/// before anything is played where the first protected fragments of the two say so; where later ones bring
-/// its key, when they are reached.
+/// before anything is played where both state a key of the decoder and their first protected fragments need
+/// one; where only the groups of a fragment give it, when that is reached.
 pub fn play_protected(
     input: &Path,
     player: &mut ProtectedPlayer<'_>,
