@@ -55,11 +55,20 @@ export async function call(method, path, body, options) {
 
 export const get = (path) => call('GET', path);
 
-/** Reads one thing that can be changed, with the condition that it is still as it was read. */
+/** An entity tag as the server writes it. */
+const WRITTEN = /^"[0-9a-f]{64}"$/;
+
+/**
+ * Reads one thing that can be changed, with the condition that it is still as it was read; null where
+ * something between here and the server has made another of it, which the server would never meet.
+ */
 export async function read(path) {
   const { answer, tag } = await ask('GET', path);
-  return { answer, unchanged: { 'If-Match': tag } };
+  return { answer, unchanged: WRITTEN.test(tag) ? { 'If-Match': tag } : null };
 }
+
+/** Why nothing can be changed under a condition that is null. */
+export const ALTERED = 'A proxy between here and the server alters its ETags, maybe to compress: nothing can be changed through it.';
 
 /** The condition that something is not there yet. */
 export const ABSENT = { 'If-None-Match': '*' };

@@ -7,8 +7,9 @@ import { written } from './values.js';
 const names = (...objects) => [...new Set(objects.flatMap((object) => Object.keys(object ?? {})))];
 
 /**
- * The changes from `base` to `mine`, made to `theirs`: where both changed a rule, mine counts. A built-in
- * profile speaks of every family, so that one without values is the same as none.
+ * The changes from `base` to `mine`, made to `theirs`: where both changed a rule, mine counts, and where I
+ * changed a family that they left out, it is there with all that I saw in it. A built-in profile speaks of
+ * every family, so that one without values is the same as none.
  */
 export function merged(base, mine, theirs, builtIn) {
   const form = {};
@@ -17,13 +18,14 @@ export function merged(base, mine, theirs, builtIn) {
     const takenOut = !builtIn && was !== undefined && own === undefined;
     if (takenOut) continue;
     const changed = (rule) => own?.[rule] !== was?.[rule];
+    const takenBack = !builtIn && other === undefined && was !== undefined && names(was, own).some(changed);
     const values = {};
     for (const rule of names(was, own, other)) {
-      const value = (changed(rule) ? own : other)?.[rule];
+      const value = (changed(rule) || takenBack ? own : other)?.[rule];
       if (value !== undefined) values[rule] = value;
     }
     const takenIn = was === undefined && own !== undefined;
-    const spoken = other !== undefined || takenIn || names(was, own).some(changed);
+    const spoken = other !== undefined || takenIn || takenBack;
     if (builtIn ? Object.keys(values).length > 0 : spoken) form[family] = values;
   }
   return form;
@@ -39,24 +41,30 @@ export function differences(before, after, builtIn) {
   });
 }
 
-/** Says what happened to a draft's profile, and asks how to go on: `keep` or `discard`. */
+/**
+ * Says what happened to a draft's profile, and asks how to go on: `keep` or `discard`. What it says of the
+ * draft's own values is as they are when it is redrawn.
+ */
 export function conflict(draft, keep, discard) {
   const { id, theirs } = draft;
   const tool = (act, text, kind, does) => el('button', { type: 'button', class: kind, 'data-act': act, onclick: does }, text);
   const gone = theirs.saved === null;
   const changes = gone ? [] : differences(draft.base, theirs.base, theirs.isBuiltIn());
-  return el(
+  // Told when it appears, and not again with every letter that is typed.
+  const list = el('ul', { class: 'changes', 'aria-live': 'off' });
+  const redraw = () => list.replaceChildren(...changes.map((change) => theirLine(draft, change)));
+  const shown = el(
     'section',
     { class: 'panel conflict', 'aria-labelledby': 'conflict' },
     el('h2', { id: 'conflict' }, gone ? `${id} was deleted while you edited it` : `${id} was changed elsewhere while you edited it`),
     el('p', {}, 'Nothing was saved, and nothing of yours is lost: your changes are still here.'),
-    changes.length > 0 ? el('ul', { class: 'changes' }, changes.map((change) => theirLine(draft, change))) : null,
+    changes.length > 0 ? list : null,
     el(
       'p',
       { class: 'help' },
       gone
         ? 'Keep them to make the profile anew with them.'
-        : 'Keep them to go on with both: where both are about one rule, yours counts. Look at it, and save again.',
+        : 'Keep them to go on with both: where both are about one rule or about a whole family, yours counts. Look at it, and save again.',
     ),
     el(
       'div',
@@ -65,6 +73,7 @@ export function conflict(draft, keep, discard) {
       tool('discard-mine', 'Discard mine', '', discard),
     ),
   );
+  return { shown, redraw };
 }
 
 function theirLine(draft, { family, rule, now }) {

@@ -47,24 +47,23 @@ export async function showDevices(main) {
 async function load(view, anew = false) {
   const turn = ++view.turn;
   const search = wanted;
-  let [devices, next] = anew ? [[], null] : [view.devices, view.next];
-  const until = devices.length + PAGE;
+  let [devices, next] = [[], anew ? null : view.next];
   // The server looks at so many for one page, and goes on when it is asked again.
   do {
-    const page = await get(`/devices?search=${part(search)}&limit=${until - devices.length}${next === null ? '' : `&before=${part(next)}`}`);
+    const page = await get(`/devices?search=${part(search)}&limit=${PAGE - devices.length}${next === null ? '' : `&before=${part(next)}`}`);
     // Something else was asked for meanwhile.
     if (turn !== view.turn) return;
     devices = [...devices, ...page.devices];
     next = page.next;
     view.total = page.total;
-  } while (next !== null && devices.length < until);
-  Object.assign(view, { devices, next });
+  } while (next !== null && devices.length < PAGE);
+  Object.assign(view, { devices: anew ? devices : [...view.devices, ...devices], next });
 }
 
 /** Looks again at a device that was changed; the others stay where they are. */
 async function renew(view, { serial }) {
-  const { devices } = await get(`/devices?search=${part(serial)}&limit=1`);
-  view.devices = view.devices.map((known) => (known.serial === serial ? devices[0] : known));
+  const now = await get(`/devices/${part(serial)}`);
+  view.devices = view.devices.map((known) => (known.serial === serial ? now : known));
 }
 
 function deviceRow(device, again) {

@@ -1,7 +1,7 @@
 // A profile that is being changed. Each change is sent to the server's check, which says what is
 // wrong with it and where; nothing is judged here. Drafts are kept while one looks elsewhere.
 
-import { ABSENT, Refusal, call, get, part, read as readTagged } from './api.js';
+import { ABSENT, ALTERED, Refusal, call, get, part, read as readTagged } from './api.js';
 import { merged } from './conflict.js';
 import { read, written } from './values.js';
 
@@ -52,7 +52,7 @@ class Draft {
 
   constructor(key, families, saved, unchanged) {
     Object.assign(this, { key, families, saved, unchanged, id: key ?? '', start: {}, base: {}, form: {}, theirs: null });
-    Object.assign(this, { flaws: [], warnings: [], checking: false, changed: () => {} });
+    Object.assign(this, { flaws: [], warnings: [], checking: false, changing: false, changed: () => {} });
   }
 
   isBuiltIn() {
@@ -74,7 +74,12 @@ class Draft {
 
   /** Whether it can be saved as it is. */
   isReady() {
-    return this.isDirty() && this.theirs === null && !this.checking && this.flaws.length === 0 && this.id !== '';
+    return this.isFree() && this.isDirty() && !this.checking && this.flaws.length === 0 && this.id !== '';
+  }
+
+  /** Whether anything can be asked for: not while a change is under way, nor after one. */
+  isFree() {
+    return this.theirs === null && !this.changing;
   }
 
   speaksOf(family) {
@@ -187,9 +192,18 @@ class Draft {
   }
 
   async change(method, form) {
-    const answer = await call(method, `/profiles/${part(this.id)}`, form, { condition: this.unchanged });
-    drafts.delete(this.key);
-    return answer;
+    if (this.unchanged === null) throw new Error(ALTERED);
+    this.changing = true;
+    this.changed();
+    try {
+      const answer = await call(method, `/profiles/${part(this.id)}`, form, { condition: this.unchanged });
+      drafts.delete(this.key);
+      return answer;
+    } catch (error) {
+      this.changing = false;
+      this.changed();
+      throw error;
+    }
   }
 
   /** Looks at what another operator made of the profile; of a new one, whether its id is taken now. */

@@ -1,7 +1,7 @@
 // The editor of a profile. What the server's check says of a value stands beside its rule while one
 // types, and nothing can be saved before it has nothing to say.
 
-import { get } from './api.js';
+import { ALTERED, get } from './api.js';
 import { conflict } from './conflict.js';
 import { badge, choices, confirmed, el, heading, notify } from './dom.js';
 import { draftOf, goOnWith } from './draft.js';
@@ -11,7 +11,7 @@ import { suggestions, written } from './values.js';
 export async function showEditor(main, id, family) {
   const [draft, profiles] = await Promise.all([draftOf(id), get('/profiles')]);
   const families = draft.families.map((known) => known.family);
-  const view = { main, draft, theirs: null, profiles, family: families.includes(family) ? family : families[0], rows: new Map() };
+  const view = { main, draft, theirs: null, met: null, profiles, family: families.includes(family) ? family : families[0], rows: new Map() };
   view.rules = el('section', { class: 'panel rules', 'aria-label': 'Rules' });
   view.summary = el('div', { class: 'said' });
   view.tabs = tabs(view);
@@ -42,6 +42,7 @@ export async function showEditor(main, id, family) {
 
 function lead(draft) {
   if (draft.saved?.configured) return 'Stands in the configuration file: it is changed there.';
+  if (draft.unchanged === null) return ALTERED;
   if (draft.isBuiltIn()) return 'Built in. Values of your own replace those that the server comes with.';
   return 'Starts from the default columns of the families that it speaks of.';
 }
@@ -149,6 +150,8 @@ function refresh(view) {
     view.naming.flaw.textContent = flaws.map(({ what }) => said(what)).join(' ');
     view.naming.input.setAttribute('aria-invalid', String(flaws.length > 0));
   }
+  // What is typed while it is being saved would be neither saved nor kept.
+  for (const part of [view.rules, view.naming?.field]) part?.toggleAttribute('inert', draft.changing);
   markTabs(view);
   drawConflict(view);
   drawSummary(view);
@@ -157,9 +160,13 @@ function refresh(view) {
 /** Shown as long as it is not decided how to go on; made once, as the families are. */
 function drawConflict(view) {
   const { draft } = view;
-  if (view.theirs === draft.theirs) return;
-  view.theirs = draft.theirs;
-  view.conflict.replaceChildren(conflict(draft, () => goOn(view, draft.onTheirs()), () => goOn(view, draft.theirs)));
+  if (view.theirs !== draft.theirs) {
+    view.theirs = draft.theirs;
+    view.met = conflict(draft, () => goOn(view, draft.onTheirs()), () => goOn(view, draft.theirs));
+    view.conflict.replaceChildren(view.met.shown);
+  }
+  // One's own values go on changing beneath it.
+  view.met?.redraw();
 }
 
 /** Goes on with another draft of the profile, or elsewhere if nothing is left of it. */
@@ -200,7 +207,8 @@ function drawSummary(view) {
     el('ul', { class: 'problems' }, draft.warnings.map(({ what }) => el('li', { class: 'warn' }, said(what)))),
   );
   view.tools.save.disabled = !draft.isReady();
-  view.tools.discard.disabled = !draft.isDirty();
+  view.tools.discard.disabled = !draft.isDirty() || draft.changing;
+  if (view.tools.gone) view.tools.gone.disabled = !draft.isFree();
 }
 
 /** What can be done with the draft; made once, as the families are. */
@@ -214,7 +222,7 @@ function tools(view) {
     ? tool('remove', draft.isBuiltIn() ? 'Restore built-in' : 'Delete', 'danger', () => remove(view))
     : null;
   const shown = draft.saved?.configured ? '' : el('div', { class: 'tools' }, save, discard, gone);
-  return { save, discard, shown };
+  return { save, discard, gone, shown };
 }
 
 function changeLine(view, { family, rule, start, value }) {

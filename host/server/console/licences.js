@@ -17,11 +17,7 @@ const FILTERS = [
 let filter = FILTERS[0];
 
 export async function showLicences(main) {
-  const contents = await get('/contents');
-  const known = {
-    models: {},
-    contents: new Map(contents.flatMap(({ id, keys }) => keys.map(({ kid }) => [kid, id]))),
-  };
+  const known = { models: {}, contents: {} };
   const totals = el('dl', { class: 'totals' });
   const shown = el('div', { class: 'panel' });
   const older = el('button', { type: 'button', onclick: () => page(false) }, 'Older');
@@ -50,7 +46,7 @@ export async function showLicences(main) {
       ...total('Devices certified', log.totals.provisions),
     );
     entries = log.entries;
-    known.models = log.models;
+    Object.assign(known, { models: log.models, contents: log.contents });
     if (!same) draw();
   };
   const page = async (first) => {
@@ -104,7 +100,7 @@ function outcome({ event, sequence }) {
 function subject({ event, content, keys, key, tenant }, known) {
   const about = (name, kids) => el('div', {}, name ? el('strong', {}, name) : null, el('div', { class: 'minor' }, kids.flatMap((kid) => [short(kid), ' '])));
   if (event === 'license') return about(content, keys);
-  if (event === 'denial') return key ? about(known.contents.get(key), [key]) : '–';
+  if (event === 'denial') return key ? about(known.contents[key], [key]) : '–';
   return el('span', { class: 'minor' }, `tenant ${tenant}`);
 }
 

@@ -10,6 +10,7 @@
 )]
 
 mod conflict;
+mod devices;
 mod operator;
 
 use keybearer_client::DenialReason;
@@ -31,9 +32,11 @@ fn an_operator_edits_a_profile_and_the_next_licence_follows() {
     see_the_licences(&browser);
     give_back(&operator, &browser);
     see_contents_and_devices(&operator, &browser);
-    page_through_devices(&browser);
+    devices::page_through_devices(&browser);
     add_a_profile(&operator, &browser);
     conflict::meet_another_operator(&operator, &browser);
+    conflict::put_changes_together(&browser);
+    conflict::meet_a_proxy(&operator, &browser);
     nothing_from_elsewhere(&operator, &browser);
     sign_out(&browser);
 }
@@ -184,6 +187,10 @@ fn give_back(operator: &Operator, browser: &Browser) {
             .contains("granted")
             .then_some(())
     });
+    // Denials say of which content the key was, and not every content was asked for to know that.
+    browser.shows("news");
+    let listed = "return performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/contents'))";
+    assert_eq!(browser.run(listed), false);
     browser.resize(720);
     operator::picture(browser, "licences");
 }
@@ -216,7 +223,10 @@ fn see_contents_and_devices(operator: &Operator, browser: &Browser) {
         (rows == 1).then_some(())
     });
     browser.named("Suspend").click();
-    browser.shows("suspended");
+    browser.until("the device is suspended", || {
+        let row = browser.text_of("tbody tr");
+        row.contains("suspended").then_some(())
+    });
     let refused = operator.player_gets().unwrap_err();
     assert_eq!(refused.reason, Some(DenialReason::DeviceRevoked));
     browser.named("Resume").click();
@@ -266,45 +276,6 @@ fn see_groups(browser: &Browser) {
     browser.resize(1080);
     operator::picture(browser, "groups");
     browser.resize(820);
-}
-
-/// Of more devices than one answer holds, a page is shown and more on demand. A server of so many is
-/// played here by the page's own `fetch`: it has 150, and never gives more than 60 at once.
-fn page_through_devices(browser: &Browser) {
-    let _ = browser.run(
-        "window.served = window.fetch;
-         window.fetch = (address, options) => {
-           if (!address.includes('/devices?')) return window.served(address, options);
-           const asked = new URL(address, location).searchParams;
-           const first = Number(asked.get('before') ?? 0);
-           const end = Math.min(first + Math.min(Number(asked.get('limit')), 60), 150);
-           const devices = [];
-           for (let n = first; n < end; n += 1) {
-             devices.push({ serial: String(n).padStart(32, '0'), tenant: 'default', model: `Box ${n}`, family: 'PRM',
-               level: 'low', debug: false, certified: 1700000000 - n, revoked: null, suspended: null });
-           }
-           return Promise.resolve(Response.json({ total: 150, devices, next: end < 150 ? String(end) : null }));
-         };",
-    );
-    let rows = |wanted: u64| {
-        browser.until("devices", || {
-            let rows = browser.run("return document.querySelectorAll('tbody tr').length");
-            (rows == wanted).then_some(())
-        });
-    };
-    browser.named("Profiles").click();
-    browser.shows("Usage-rules profiles");
-    browser.named("Devices").click();
-    browser.shows("150 certified here");
-    rows(100);
-    browser.shows("100 shown, newest first");
-    browser.named("More").click();
-    rows(150);
-    let last = browser.text_of("tbody tr:last-child");
-    assert!(last.contains("Box 149"), "{last}");
-    let more = browser.property("main .tools button:not(.quiet)", "hidden");
-    assert_eq!(more, true, "there are no more");
-    let _ = browser.run("window.fetch = window.served;");
 }
 
 /// A profile of the operator's own, by keyboard alone.
