@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on must stop
 
+mod licensed;
 mod protected;
+mod words;
 
 use super::internal::TEE_MemMove;
 use super::*;
@@ -97,6 +99,15 @@ impl Client {
     }
 
     fn invoke(&mut self, types: u32, params: &mut [raw::TEEC_Parameter; 4]) -> (u32, u32) {
+        self.give(Command::Describe.code(), types, params)
+    }
+
+    fn give(
+        &mut self,
+        command: u32,
+        types: u32,
+        params: &mut [raw::TEEC_Parameter; 4],
+    ) -> (u32, u32) {
         let mut operation = raw::TEEC_Operation {
             started: 0,
             paramTypes: types,
@@ -108,7 +119,7 @@ impl Client {
         let mut origin = 0;
         let code = TEEC_InvokeCommand(
             &raw mut self.session,
-            Command::Describe.code(),
+            command,
             &raw mut operation,
             &raw mut origin,
         );
@@ -145,56 +156,6 @@ fn open(
 
 fn describe() -> Vec<u8> {
     Describe {}.encode(MAX_REQUEST).unwrap()
-}
-
-/// What OP-TEE makes of four bits of a client's type word, where the application can take it.
-fn taken(kind: u32) -> Option<u32> {
-    match kind {
-        5 | 0xd => Some(5),
-        6 | 0xe => Some(6),
-        _ => None,
-    }
-}
-
-#[test]
-fn of_all_type_words_only_the_one_layout_is_taken() {
-    let mut client = Client::new();
-    let (mut request, mut response) = (describe(), vec![0; MAX_RESPONSE]);
-    let mut shared_request = memory(request.as_mut_ptr(), request.len(), 3);
-    let mut shared_response = memory(response.as_mut_ptr(), response.len(), 3);
-    for memory in [&mut shared_request, &mut shared_response] {
-        assert_eq!(
-            TEEC_RegisterSharedMemory(&raw mut *client.context, memory),
-            0
-        );
-    }
-    let mut accepted = 0;
-    for types in 0..=0xffff_u32 {
-        let mut params = [NONE; 4];
-        for (at, param) in params.iter_mut().enumerate() {
-            let (bytes, shared) = if at % 2 == 0 {
-                (&mut request, &mut shared_request)
-            } else {
-                (&mut response, &mut shared_response)
-            };
-            *param = match types >> (4 * at) & 0xf {
-                5..=7 => temporary(bytes),
-                0xc.. => range(shared, 0, bytes.len()),
-                _ => NONE,
-            };
-        }
-        let kinds = [0, 4, 8, 12].map(|shift| taken(types >> shift & 0xf));
-        let (code, _) = client.invoke(types, &mut params);
-        if kinds == [Some(5), Some(6), Some(5), Some(6)] {
-            assert_eq!(code, raw::TEEC_SUCCESS, "{types:#06x}");
-            accepted += 1;
-        } else {
-            assert_eq!(code, BAD, "{types:#06x}");
-        }
-    }
-    assert_eq!(accepted, 16);
-    TEEC_ReleaseSharedMemory(&raw mut shared_request);
-    TEEC_ReleaseSharedMemory(&raw mut shared_response);
 }
 
 #[test]

@@ -1,0 +1,150 @@
+//! A board whose core holds a key, and what shows that it still does.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use keybearer_crypto::Secret;
+use keybearer_license::{IvKind, KeyId, Scheme, TrackType};
+use keybearer_rules::Level;
+use keybearer_server::{ContentSpec, KeySpec};
+use keybearer_tee::{CallError, Media};
+use keybearer_tee_optee::OpteeTee;
+use keybearer_tests::bare::{Bare, acquisition, no_capabilities};
+use keybearer_tests::post;
+use keybearer_tests::service::Service;
+use keybearer_wire::body::{self, StatusReport};
+use keybearer_wire::field::Blob;
+use keybearer_wire::{Exchange, SampleTableBuilder};
+
+use super::*;
+
+const KEY: [u8; 16] = [0x0d; 16];
+/// How long the key may be used.
+pub(super) const SECONDS: u32 = 1_000;
+
+/// A licensed session of one client, beside another client without any.
+pub(super) struct Licensed {
+    pub(super) keys: Bare,
+    pub(super) service: Service,
+    pub(super) client: Client,
+}
+
+impl Licensed {
+    pub(super) fn new() -> Self {
+        let client = Client::new();
+        let _plugged = client.board.plug();
+        let secret = Secret::copied_from(&[0x2b; 16]);
+        let mut key = KeySpec::new(KeyId(KEY), secret, TrackType::Sd, Scheme::Cenc);
+        key.iv = IvKind::PerSample16;
+        key.lowest_level = Level::None;
+        let mut content = ContentSpec::open("limited", vec![key]);
+        content.timing.license_seconds = NonZeroU32::new(SECONDS);
+        let service = Service::start(&[]);
+        service.server().registry().put_content(content).unwrap();
+        service.provisioned(Arc::new(OpteeTee)).unwrap();
+        let url = service.server().url();
+        let mut keys = Bare::open(&OpteeTee, service.anchor(), &Self::info_of(&service)).unwrap();
+        keys.acquire(&url, KEY).unwrap();
+        Self {
+            keys,
+            service,
+            client,
+        }
+    }
+
+    fn info_of(service: &Service) -> Vec<u8> {
+        post::service_info(&service.server().url()).unwrap()
+    }
+
+    /// What opens a session.
+    pub(super) fn info(&self) -> Vec<u8> {
+        Self::info_of(&self.service)
+    }
+
+    /// Decrypts `data` in place.
+    pub(super) fn decrypt(&mut self, data: &mut [u8]) -> Result<(), CallError> {
+        let table = table(data.len());
+        let request = request(self.keys.session, &table);
+        let media = Media::InPlace(data);
+        self.keys.connection.decrypt(&request, media).map(drop)
+    }
+
+    /// Has the other client open a session: its handle.
+    pub(super) fn open(&mut self) -> u64 {
+        let info = self.info();
+        let open = body::OpenSession {
+            anchor: self.service.anchor().0,
+            service_info: Blob(&info),
+            protected: false,
+        };
+        let answer = self.client.ask(&open);
+        let opened: body::SessionOpened = decode_response(&answer).unwrap().unwrap();
+        opened.session
+    }
+
+    /// As [`Self::open`], with a licence for the key.
+    pub(super) fn open_licensed(&mut self) -> u64 {
+        let session = self.open();
+        let capabilities = no_capabilities();
+        let answer = self
+            .client
+            .ask(&acquisition(session, &[KEY], &capabilities));
+        let message: body::Message<'_> = decode_response(&answer).unwrap().unwrap();
+        let url = self.service.server().url();
+        let license = post::license(&url, message.bytes.0).unwrap();
+        let answer = Blob(&license[..]);
+        let loaded = self.client.ask(&body::LoadAnswer { session, answer });
+        let loaded: body::AnswerLoaded<'_> = decode_response(&loaded).unwrap().unwrap();
+        assert!(loaded.license.is_some());
+        session
+    }
+
+    pub(super) fn statuses(&mut self) -> StatusReport<'_> {
+        let session = self.keys.session;
+        let asked = body::Statuses { session };
+        self.keys.connection.exchange(&asked).unwrap()
+    }
+}
+
+impl Client {
+    /// The response to a request with the right parameters and no media.
+    pub(super) fn ask<'r, R: Exchange<'r>>(&mut self, request: &R) -> Vec<u8> {
+        let mut request = request.encode(MAX_REQUEST).unwrap();
+        let mut response = vec![0; MAX_RESPONSE];
+        let [mut a, mut b] = [[0; 0]; 2];
+        let (a, b) = (temporary(&mut a), temporary(&mut b));
+        let mut params = [temporary(&mut request), temporary(&mut response), a, b];
+        assert_eq!(self.give(R::COMMAND.code(), RIGHT, &mut params).0, 0);
+        // SAFETY: written as a temporary reference above.
+        response.truncate(unsafe { params[1].tmpref.size });
+        response
+    }
+}
+
+/// One sample of this size.
+pub(super) fn table(size: usize) -> SampleTableBuilder {
+    let mut table = SampleTableBuilder::default();
+    let size = u32::try_from(size).unwrap();
+    table.push(&[0x5a; 16], size, std::iter::empty()).unwrap();
+    table
+}
+
+/// What decrypts it.
+pub(super) fn request(session: u64, table: &SampleTableBuilder) -> body::Decrypt<'_> {
+    body::Decrypt {
+        session,
+        key_id: KEY,
+        license: None,
+        track_type: TrackType::Sd.code(),
+        scheme: Scheme::Cenc.code(),
+        iv_size: 16,
+        constant_iv: None,
+        crypt_blocks: 0,
+        skip_blocks: 0,
+        duration_ms: 40,
+        width: Some(320),
+        height: Some(180),
+        samples: Blob(table.samples()),
+        subsamples: Blob(table.subsamples()),
+    }
+}
