@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on must stop
 
 mod licensed;
+mod moving;
 mod protected;
 mod words;
 
