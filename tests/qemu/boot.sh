@@ -33,8 +33,10 @@ kernel=$(find "$KROOT" -name 'vmlinuz*' | head -1)
 # kernel where BL31 jumps to. 0x42000000 must stay free: it is OP-TEE's static shared memory.
 processors=(-smp 2)
 [ -z "${OPTEE_ICOUNT:-}" ] || processors=(-smp 1 -icount "shift=0,sleep=off")
+# In the foreground: QEMU stays in the process group of whoever booted it, and ends when that is ended.
 rc=0
-timeout "$seconds" qemu-system-aarch64 -M virt,secure=on,gic-version=3 -cpu cortex-a57 "${processors[@]}" -m 1024 \
+timeout --foreground "$seconds" qemu-system-aarch64 \
+    -M virt,secure=on,gic-version=3 -cpu cortex-a57 "${processors[@]}" -m 1024 \
     -nographic -nodefaults -no-reboot -bios "$FLASH" ${DTB:+-dtb "$DTB"} -kernel /dev/null \
     -append "console=ttyAMA0 quiet panic=-1 rdinit=/init initrd=0x48000000,$size" \
     -device loader,file="$kernel",addr=0x44000000,force-raw=on \

@@ -25,7 +25,18 @@ shift $((OPTIND - 1))
 rm -rf "$out"
 mkdir -p "$out"
 work=$(mktemp -d)
-trap 'rm -rf "$work" "$work".*' EXIT
+machines=()
+# However this ends, no machine goes on.
+stop() {
+    trap '' INT TERM HUP
+    local machine
+    for machine in "${machines[@]}"; do
+        kill -TERM -- "-$machine" 2> /dev/null || true
+    done
+    wait
+    rm -rf "$work" "$work".*
+}
+trap stop EXIT
 
 "$QEMU_DIR/setup.sh"
 TA_SIGN_KEY=insecure-development-key "$QEMU_DIR/ta-build.sh" "$REPO/ta/keybearer" "$work"
@@ -84,6 +95,26 @@ booted() {
     fi
     return "$rc"
 }
+# Whoever called this sees that it was interrupted, and not that it has failed.
+for signal in INT TERM HUP; do
+    # shellcheck disable=SC2064 # the signal of this turn
+    trap "stop; trap - $signal EXIT; kill -$signal \$\$" "$signal"
+done
+# start FOLDER OUT: boots in a process group of its own, which is ended as a whole: a job in the background
+# would ignore an interrupt, and QEMU outlive this script.
+start() {
+    set -m
+    booted "$@" &
+    set +m
+    machines[$!]=$!
+}
+# ended MACHINE: waits for one, and says what it came to.
+ended() {
+    local rc=0
+    wait "$1" || rc=$?
+    unset "machines[$1]"
+    return "$rc"
+}
 second=
 if [ ${#apart[@]} -gt 0 ]; then
     cp -al "$work" "$work.apart"
@@ -95,14 +126,15 @@ if [ ${#apart[@]} -gt 0 ]; then
     grep -vxF -f "$work.apart/programs" "$work.all" > "$work/programs" || die "no test is left for the first machine"
     prepare "$work.apart" "$last"
     last=
-    booted "$work.apart" "$out/apart" > "$work.printed" 2>&1 &
+    start "$work.apart" "$out/apart" > "$work.printed" 2>&1
     second=$!
 fi
 prepare "$work" "$last"
+start "$work" "$out"
 rc=0
-booted "$work" "$out" || rc=$?
+ended $! || rc=$?
 if [ -n "$second" ]; then
-    wait "$second" || rc=$?
+    ended "$second" || rc=$?
     echo "-- the second machine"
     cat "$work.printed"
 fi
