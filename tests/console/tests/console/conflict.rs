@@ -45,6 +45,9 @@ pub(crate) fn meet_another_operator(operator: &Operator, browser: &Browser) {
     browser.shows("yours: 4000");
     browser.find("#rule-minLevel").enter("3000");
     browser.shows("yours: 3000");
+    browser.until("it is checked", || {
+        (browser.text_of("#state") == "sound").then_some(())
+    });
     browser.resize(880);
     operator::picture(browser, "conflict");
     browser.resize(820);
