@@ -174,6 +174,20 @@ impl<P: Platform> Core<P> {
             .unwrap_or_else(Response::refusal)
     }
 
+    /// What every call begins with, for one that is refused before it comes here: time moves on, and keys
+    /// that have ended are gone.
+    pub fn pass_time(&mut self) {
+        // A clock that fails ends nothing, and no key is used while it does.
+        let _ = self.begin();
+    }
+
+    /// Ended keys go at the first call after their end, whatever that call is and whatever becomes of it.
+    fn begin(&mut self) -> Result<Option<Moment>, PlatformError> {
+        let now = self.parts.clock.as_mut().map(Clock::now).transpose()?;
+        self.refresh(now);
+        Ok(now)
+    }
+
     fn dispatch(
         &mut self,
         client: ClientId,
@@ -181,12 +195,8 @@ impl<P: Platform> Core<P> {
         request: &[u8],
         media: &mut dyn Media,
     ) -> Result<Response, Status> {
-        let now = self.parts.clock.as_mut().map(Clock::now).transpose();
-        // Ended keys go at the first call after their end, whatever that call is and whatever becomes of
-        // it: nothing of the call is looked at before.
-        if let Ok(now) = now {
-            self.refresh(now);
-        }
+        // Before anything of the call is looked at.
+        let now = self.begin();
         let command = Command::from_code(command).ok_or(Status::UnknownCommand)?;
         if Caller::of(command) != client.caller {
             return Err(Status::NotPermitted);

@@ -169,6 +169,17 @@ impl<'a> FromRawParameters<'a> for CommandSlots<'a> {
     }
 }
 
+/// The slots of a command as they came: a refusal of them is the command's to give, for an application
+/// that takes note of each call.
+pub struct GivenSlots<'a>(pub Result<CommandSlots<'a>>);
+
+impl<'a> FromRawParameters<'a> for GivenSlots<'a> {
+    unsafe fn from_raw(types: RawParamTypes, params: &'a mut RawParams) -> Result<Self> {
+        // SAFETY: by this function's contract, which is the same.
+        Ok(Self(unsafe { CommandSlots::from_raw(types, params) }))
+    }
+}
+
 /// # Safety
 /// `param` must hold a memory reference of type input.
 unsafe fn input(param: &raw::TEE_Param) -> Result<SharedInput<'_>> {

@@ -14,6 +14,7 @@
 extern crate alloc;
 
 pub mod caller;
+pub mod command;
 pub mod config;
 pub mod media;
 pub mod platform;

@@ -11,17 +11,16 @@
 
 extern crate alloc;
 
-use keybearer_core::{ClientId, Core, response_limit};
+use keybearer_core::{ClientId, Core};
 use keybearer_ta::{
     caller::caller,
+    command,
     config::{DECODER, config},
-    media::CallMedia,
     platform::{GlobalPlatform, parts},
 };
 use keybearer_ta_entry::{
     instance::Instance,
-    params::{CommandSlots, NoSlots},
-    serve::serve,
+    params::{GivenSlots, NoSlots},
 };
 use optee_utee::{
     ErrorKind, Result, ta_close_session, ta_create, ta_destroy, ta_invoke_command, ta_open_session,
@@ -71,13 +70,9 @@ fn close(connection: &mut Connection) {
 }
 
 #[ta_invoke_command]
-fn invoke(connection: &mut Connection, command: u32, slots: &mut CommandSlots<'_>) -> Result<()> {
+fn invoke(connection: &mut Connection, command: u32, slots: &mut GivenSlots<'_>) -> Result<()> {
     let client = connection.0.ok_or(ErrorKind::BadState)?;
-    with_core(|core| {
-        serve(slots, response_limit(command), |request, media| {
-            core.call(client, command, request, &mut CallMedia(media))
-        })
-    })?
+    with_core(|core| command::run(core, client, command, slots))?
 }
 
 // A panic ends the instance, and with it every key.

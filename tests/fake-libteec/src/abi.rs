@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keybearer_core::Caller;
-use keybearer_ta_entry::params::CommandSlots;
+use keybearer_ta_entry::params::GivenSlots;
 use optee_teec_sys as raw;
 use optee_utee::{FromRawParameters, raw as utee};
 
@@ -344,8 +344,10 @@ extern "C" fn TEEC_InvokeCommand(
             Err(code) => return code,
         };
         tell_origin(origin, raw::TEEC_ORIGIN_TRUSTED_APP);
-        let slots = CommandSlots::from_raw(types, &mut params).map_err(|error| error.raw_code());
-        let outcome = board.invoke(number, command, slots);
+        let outcome = match GivenSlots::from_raw(types, &mut params) {
+            Ok(slots) => board.invoke(number, command, slots),
+            Err(error) => error.raw_code().into(),
+        };
         tell_sizes(operation, types, &params, outcome.claimed);
         outcome.code
     }

@@ -1,12 +1,11 @@
 //! The trusted application on a board: one instance for all sessions, kept alive, as the genuine
 //! one's flags have it.
 
-use keybearer_core::{Anchors, Caller, ClientId, Config, Core, response_limit};
+use keybearer_core::{Anchors, Caller, ClientId, Config, Core};
 use keybearer_license::Isolation;
 use keybearer_rules::Level;
-use keybearer_ta::media::CallMedia;
-use keybearer_ta_entry::params::CommandSlots;
-use keybearer_ta_entry::serve::serve;
+use keybearer_ta::command::run;
+use keybearer_ta_entry::params::GivenSlots;
 use keybearer_wire::limits::OPTEE_MAX_MEDIA;
 use optee_teec_sys as raw;
 
@@ -65,13 +64,9 @@ impl Application {
         &mut self,
         client: ClientId,
         command: u32,
-        slots: &mut CommandSlots<'_>,
+        slots: &mut GivenSlots<'_>,
     ) -> Outcome {
-        let served = serve(slots, response_limit(command), |request, media| {
-            self.core
-                .call(client, command, request, &mut CallMedia(media))
-        });
-        match served {
+        match run(&mut self.core, client, command, slots) {
             Ok(()) => raw::TEEC_SUCCESS.into(),
             Err(error) => error.raw_code().into(),
         }

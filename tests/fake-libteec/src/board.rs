@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keybearer_core::{Caller, ClientId, Outputs};
-use keybearer_ta_entry::params::{CommandSlots, SharedInput};
+use keybearer_ta_entry::params::{CommandSlots, GivenSlots, SharedInput};
 use optee_teec_sys as raw;
 
 use crate::application::{Answer, Application};
@@ -212,6 +212,11 @@ impl Board {
         self.state().machine.advance(by);
     }
 
+    /// Sets the clock back, as no clock of a device may be.
+    pub fn set_back(&self, by: Duration) {
+        self.state().machine.set_back(by);
+    }
+
     /// What is open, oldest first: `context`, `session`, `memory`.
     #[must_use]
     pub fn open(&self) -> Vec<&'static str> {
@@ -354,12 +359,7 @@ impl Board {
     }
 
     /// Runs a command that the host sends to a session.
-    pub(crate) fn invoke(
-        &self,
-        number: u32,
-        command: u32,
-        slots: Result<CommandSlots<'_>, u32>,
-    ) -> Outcome {
+    pub(crate) fn invoke(&self, number: u32, command: u32, mut slots: GivenSlots<'_>) -> Outcome {
         let mut state = self.state();
         state.commands.push(command);
         if let Some(Session::Decoder(instance)) = state.sessions.get(&number)
@@ -367,39 +367,30 @@ impl Board {
         {
             let instance = Arc::clone(instance);
             drop(state);
-            return match slots {
-                Ok(mut slots) => instance.invoke(self, command, &mut slots).into(),
-                Err(code) => code.into(),
+            return match &mut slots.0 {
+                Ok(slots) => instance.invoke(self, command, slots).into(),
+                Err(error) => error.raw_code().into(),
             };
         }
         let monitor = matches!(state.sessions.get(&number), Some(Session::Monitor));
         drop(state);
         if monitor {
-            return match slots {
-                Ok(mut slots) => self.outputs.invoke(command, &mut slots).into(),
-                Err(code) => code.into(),
+            return match &mut slots.0 {
+                Ok(slots) => self.outputs.invoke(command, slots).into(),
+                Err(error) => error.raw_code().into(),
             };
         }
         self.serve(number, command, slots)
     }
 
     /// Runs a command of the key TA, or lets the script answer it.
-    pub(crate) fn serve(
-        &self,
-        number: u32,
-        command: u32,
-        slots: Result<CommandSlots<'_>, u32>,
-    ) -> Outcome {
+    pub(crate) fn serve(&self, number: u32, command: u32, mut slots: GivenSlots<'_>) -> Outcome {
         let mut state = self.state();
         let client = match state.sessions.get(&number) {
             None => return raw::TEEC_ERROR_BAD_PARAMETERS.into(),
             Some(Session::Key(None)) => return raw::TEEC_ERROR_TARGET_DEAD.into(),
             Some(Session::Key(Some(client))) => Some(*client),
             Some(Session::Decoder(_) | Session::Monitor) => None,
-        };
-        let mut slots = match slots {
-            Ok(slots) => slots,
-            Err(code) => return code.into(),
         };
         let State {
             application,
@@ -408,7 +399,10 @@ impl Board {
         } = &mut *state;
         // A panic ends the application and must not cross the C interface.
         let served = catch_unwind(AssertUnwindSafe(|| match (script, application, client) {
-            (Some(script), ..) => Some(scripted(script, command, &mut slots)),
+            (Some(script), ..) => Some(match &mut slots.0 {
+                Ok(slots) => scripted(script, command, slots),
+                Err(error) => error.raw_code().into(),
+            }),
             (None, Some(application), Some(client)) => {
                 Some(application.invoke(client, command, &mut slots))
             }

@@ -89,6 +89,12 @@ impl Machine {
         self.clock.with(|time| time.ahead += by);
     }
 
+    /// Takes back time that was let pass at once.
+    pub(crate) fn set_back(&self, by: Duration) {
+        self.clock
+            .with(|time| time.ahead = time.ahead.saturating_sub(by));
+    }
+
     /// The clock starts anew, as after power-off.
     pub(crate) fn reboot(&self) {
         self.clock.with(|time| {

@@ -102,6 +102,21 @@ fn a_call_refused_before_all_else_ends_keys_as_any_other_does() {
     }
 }
 
+/// So it is where the platform tells of a call that it has refused itself.
+#[test]
+fn a_call_that_never_came_ends_keys_too() {
+    let (mut device, mut service, session) = ready(1);
+    let made = limited(1, |timing| timing.license_seconds = seconds(100));
+    device.acquire(session, &mut service, made).unwrap();
+    device.core.pass_time();
+    assert_eq!(use_key(&mut device, session), Ok(16));
+    device.advance(110_000);
+    device.core.pass_time();
+    device.world.get().millis -= 110_000;
+    let used = use_key(&mut device, session);
+    assert_eq!(used, Err(Status::KeyNotUsable));
+}
+
 #[test]
 fn requests_that_are_not_strictly_encoded_are_refused() {
     let mut device = Device::new(1);

@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use std::ptr;
 
 use keybearer_core::Caller;
-use keybearer_ta_entry::params::CommandSlots;
+use keybearer_ta_entry::params::GivenSlots;
 use optee_utee::{FromRawParameters, raw};
 
 use super::{KEY_TA, shared, text_of};
@@ -113,9 +113,10 @@ extern "C" fn TEE_InvokeTACommand(
         return raw::TEE_ERROR_TARGET_DEAD;
     };
     // SAFETY: the caller's type word says what the parameters hold, and it lends them for the call.
-    let slots = unsafe { CommandSlots::from_raw(types, params) };
-    let slots = slots.map_err(|error| error.raw_code());
-    place.board().serve(number, command, slots).code
+    match unsafe { GivenSlots::from_raw(types, params) } {
+        Ok(slots) => place.board().serve(number, command, slots).code,
+        Err(error) => error.raw_code(),
+    }
 }
 
 /// The number that [`TEE_OpenTASession`] gave out as a handle.

@@ -3,6 +3,7 @@
 mod licensed;
 mod moving;
 mod protected;
+mod unheard;
 mod words;
 
 use super::internal::TEE_MemMove;
