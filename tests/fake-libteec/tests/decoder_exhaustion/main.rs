@@ -6,7 +6,8 @@
 //! sessions go on. In an image neither happens (`decoder_heap.rs`); here it is made to happen.
 //!
 //! An allocation that fails inside the picture decoder aborts the process, so the sessions run in a child of
-//! this test, which says where it is; where one ends, the next child goes on behind it.
+//! this test, which says where it is; where one ends, the next child goes on behind it. Whose allocation it
+//! was that ended it, another child finds out, which lets it succeed and looks who asks for it.
 
 #![allow(
     unsafe_code,
@@ -22,9 +23,8 @@ mod keys;
 mod memory;
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command as Process;
+use std::process::{Command as Process, Output};
 
 use keybearer_wire::decoder::body;
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -33,7 +33,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use keybearer_fake_libteec as _;
 
 use host::{Host, clip};
-use memory::{FAILED, HELD, LASTING, LEFT};
+use memory::{FAILED, FAILS, HELD, LEFT, LOOKS, say};
 
 /// A session of every command, as a host goes through it that meets what it meets.
 fn session(told: fn(&str)) {
@@ -65,16 +65,12 @@ fn another_session() {
     assert_eq!(host.close(), units.len());
 }
 
-/// Says to the parent what comes next, past all buffers: after an abort nobody can.
-fn say(what: &str) {
-    let mut out = std::io::stderr();
-    out.write_all(format!("at {what}\n").as_bytes()).unwrap();
-}
-
 /// What a child is told: the k to begin with, those to leave out, and whether what follows fails too.
 const FROM: &str = "KEYBEARER_TEST_FAILS_FROM";
 const BUT: &str = "KEYBEARER_TEST_FAILS_BUT";
 const FOR_LONG: &str = "KEYBEARER_TEST_FAILS_FOR_LONG";
+/// Or else what to look at: each k, and how many fail before the one that is meant.
+const LOOK_AT: &str = "KEYBEARER_TEST_LOOKS_AT";
 
 /// The child's part: sessions without their k-th allocation, until none fails.
 #[test]
@@ -82,6 +78,9 @@ fn a_session_that_misses_nothing_is_one() {
     // What is made once in a process is made.
     session(|_| ());
     another_session();
+    if let Ok(these) = std::env::var(LOOK_AT) {
+        look_at(&these);
+    }
     let Ok(from) = std::env::var(FROM) else {
         return;
     };
@@ -96,11 +95,12 @@ fn a_session_that_misses_nothing_is_one() {
         .split_terminator(',')
         .map(|k| k.parse().unwrap())
         .collect();
-    LASTING.set(std::env::var(FOR_LONG).is_ok());
+    let fails = std::env::var(FOR_LONG).map_or(1, |_| usize::MAX);
     for k in (from.parse().unwrap()..).filter(|k| !but.contains(k)) {
         say(&format!("allocation {k}"));
         let held = HELD.get();
         FAILED.set(false);
+        FAILS.set(fails);
         LEFT.set(Some(k));
         session(say);
         LEFT.set(None);
@@ -115,52 +115,104 @@ fn a_session_that_misses_nothing_is_one() {
     }
 }
 
+/// The child's other part: who asks for these.
+fn look_at(these: &str) {
+    LOOKS.set(true);
+    for one in these.split_terminator(',') {
+        let (k, fails) = one.split_once('+').unwrap();
+        say(&format!("allocation {k}"));
+        FAILED.set(false);
+        FAILS.set(fails.parse().unwrap());
+        LEFT.set(Some(k.parse().unwrap()));
+        session(|_| ());
+        assert_eq!(LEFT.get(), None, "{one} never came");
+    }
+}
+
 /// What became of the sessions of all k.
 #[derive(Debug, Default)]
 struct Fates {
     /// The commands that were refused, and how often.
     refused: BTreeMap<String, usize>,
-    /// The k of which an instance died, and of what command.
-    died: BTreeMap<usize, String>,
+    /// The k of which an instance died.
+    died: BTreeMap<usize, Death>,
+}
+
+#[derive(Debug, Default)]
+struct Death {
+    /// In what command.
+    command: String,
+    /// How many allocations had failed before, without harm.
+    failed: usize,
+    /// The source file whose allocation was the last.
+    asked: String,
+}
+
+/// Runs a child with this environment.
+fn child(told: &[(&str, &str)]) -> Output {
+    let mut child = Process::new(std::env::current_exe().unwrap());
+    child.args([
+        "--exact",
+        "a_session_that_misses_nothing_is_one",
+        "--nocapture",
+    ]);
+    // To name every function at each abort takes longer than all else.
+    child.env("RUST_BACKTRACE", "0");
+    child.envs(told.iter().copied()).output().unwrap()
 }
 
 /// Has children go through all k but those.
-fn fates(but: &BTreeMap<usize, String>, lasting: bool) -> Fates {
+fn fates(but: &BTreeMap<usize, Death>, lasting: bool) -> Fates {
     let mut fates = Fates::default();
     let but: String = but.keys().map(|k| format!("{k},")).collect();
     let mut from = 0;
     loop {
-        let mut child = Process::new(std::env::current_exe().unwrap());
-        child.args([
-            "--exact",
-            "a_session_that_misses_nothing_is_one",
-            "--nocapture",
-        ]);
-        child.env(FROM, from.to_string()).env(BUT, &but);
-        // To name every function at each abort takes longer than all else.
-        child.env("RUST_BACKTRACE", "0");
-        if lasting {
-            child.env(FOR_LONG, "1");
-        }
-        let ended = child.output().unwrap();
+        let begin = from.to_string();
+        let told = [(FROM, &*begin), (BUT, &*but), (FOR_LONG, "")];
+        let ended = child(&told[..if lasting { 3 } else { 2 }]);
         let said = String::from_utf8(ended.stderr).unwrap();
-        let (mut at, mut command) = (from, "");
+        let (mut at, mut command, mut failed) = (from, "", 0);
         for line in said.lines().filter_map(|line| line.strip_prefix("at ")) {
             match line.split_once(' ') {
-                Some(("allocation", k)) => at = k.parse().unwrap(),
+                Some(("allocation", k)) => (at, failed) = (k.parse().unwrap(), 0),
                 Some(("command", name)) => command = name,
                 Some(("refused", name)) => *fates.refused.entry(name.to_owned()).or_default() += 1,
-                _ => {}
+                _ => failed += usize::from(line == "failure"),
             }
         }
         if ended.status.success() {
             assert!(said.ends_with("at end\n"), "{said}");
+            look_at_the_last_of(&mut fates.died);
             return fates;
         }
         assert_eq!(ended.status.signal(), Some(SIGABRT), "{said}");
-        fates.died.insert(at, command.to_owned());
+        let death = Death {
+            command: command.to_owned(),
+            failed: failed.checked_sub(1).expect("nothing dies of nothing"),
+            asked: String::new(),
+        };
+        fates.died.insert(at, death);
         // The TEE lets another instance begin, as the next child does.
         from = at + 1;
+    }
+}
+
+/// Has a child find out whose allocation each died of.
+fn look_at_the_last_of(died: &mut BTreeMap<usize, Death>) {
+    let these: String = died
+        .iter()
+        .map(|(k, death)| format!("{k}+{},", death.failed))
+        .collect();
+    let ended = child(&[(LOOK_AT, &these)]);
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.success(), "{said}");
+    let mut at = None;
+    for line in said.lines().filter_map(|line| line.strip_prefix("at ")) {
+        match line.split_once(' ') {
+            Some(("allocation", k)) => at = died.get_mut(&k.parse().unwrap()),
+            Some(("asks", file)) => at.as_mut().unwrap().asked = file.to_owned(),
+            _ => {}
+        }
     }
 }
 
@@ -177,7 +229,10 @@ fn a_session_that_misses_an_allocation_is_refused_or_dies_alone() {
             assert!(fates.refused.contains_key(command), "{command}: {fates:?}");
         }
         // Parameter sets and pictures are the picture decoder's; all else is the application's own.
-        let of_pictures = |name: &String| ["Configure", "Decode", "Flush"].contains(&name.as_str());
-        assert!(fates.died.values().all(of_pictures), "{fates:?}");
+        for (k, death) in &fates.died {
+            let of_pictures = ["Configure", "Decode", "Flush"].contains(&&*death.command);
+            let of_the_decoder = death.asked.starts_with("crates/video/src/");
+            assert!(of_pictures && of_the_decoder, "{k}: {death:?}");
+        }
     }
 }

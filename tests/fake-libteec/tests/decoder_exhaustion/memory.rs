@@ -1,7 +1,10 @@
 //! The memory of the application under test: the k-th allocation of it fails, and every byte is counted.
+//! Instead of failing, an allocation can be looked at: who asks for it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::backtrace::Backtrace;
 use std::cell::Cell;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 thread_local! {
@@ -9,8 +12,12 @@ thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
     /// Allocations of the application that succeed before one fails; `None`: all do.
     pub(crate) static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
-    /// Whether all that follow fail too, until the command ends.
-    pub(crate) static LASTING: Cell<bool> = const { Cell::new(false) };
+    /// How many fail one after the other, until the command ends at the latest.
+    pub(crate) static FAILS: Cell<usize> = const { Cell::new(1) };
+    /// Whether the one behind those is looked at.
+    pub(crate) static LOOKS: Cell<bool> = const { Cell::new(false) };
+    /// True while one is looked at, which takes memory of its own.
+    static LOOKING: Cell<bool> = const { Cell::new(false) };
     pub(crate) static FAILED: Cell<bool> = const { Cell::new(false) };
     /// Bytes that this thread has and has not given back.
     pub(crate) static HELD: Cell<isize> = const { Cell::new(0) };
@@ -27,14 +34,51 @@ fn fails() -> bool {
         LEFT.set(Some(left - 1));
         return false;
     }
-    if !LASTING.get() {
+    let fails = FAILS.get();
+    if fails <= 1 && !LOOKS.get() || fails == 0 {
         LEFT.set(None);
     }
+    if fails == 0 {
+        LOOKING.set(true);
+        within(false, || say(&format!("asks {}", asking())));
+        LOOKING.set(false);
+        return false;
+    }
+    FAILS.set(fails - 1);
     FAILED.set(true);
+    say("failure");
     true
 }
 
+/// The source file of the project, from its root, whose code asks for memory right now: the innermost one.
+fn asking() -> String {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
+    let root = std::fs::canonicalize(root).expect("these sources are there");
+    let trace = Backtrace::force_capture().to_string();
+    let own = |line: &str| {
+        // A folder that leads there, in front of it or not.
+        let place = line.trim_start().strip_prefix("at ")?;
+        let place = std::path::absolute(place.rsplit_once(':')?.0.rsplit_once(':')?.0).ok()?;
+        let file = place.strip_prefix(&root).ok()?.to_str()?.to_owned();
+        let allocator = file.ends_with("decoder_exhaustion/memory.rs");
+        (!allocator).then_some(file)
+    };
+    trace.lines().find_map(own).unwrap_or_default()
+}
+
+/// Says to the parent what comes next, past all buffers: after an abort nobody can.
+pub(crate) fn say(what: &str) {
+    let mut out = std::io::stderr().lock();
+    for part in ["at ", what, "\n"] {
+        out.write_all(part.as_bytes())
+            .expect("there is a parent that listens");
+    }
+}
+
 fn hold(more: usize, less: usize) {
+    if LOOKING.get() {
+        return;
+    }
     HELD.set(HELD.get() + more.cast_signed() - less.cast_signed());
 }
 
