@@ -23,6 +23,9 @@ use crate::service::Service;
 /// UUID of the key TA, as its signed header carries it.
 pub const KEY_TA: &str = include_str!("../../ta/keybearer/uuid.txt").trim_ascii();
 
+/// UUID of the decoder TA.
+pub const DECODER_TA: &str = include_str!("../../ta/decoder/uuid.txt").trim_ascii();
+
 /// There is one device, so tests take turns.
 pub fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());

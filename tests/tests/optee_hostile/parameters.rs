@@ -22,9 +22,9 @@ use keybearer_wire::{Command, decode_response};
 
 const WAYS: [Way; 3] = [Way::In, Way::Out, Way::Both];
 /// The way of each of the four parameters.
-const RIGHT: [Way; 4] = [Way::In, Way::Out, Way::In, Way::Out];
+pub(crate) const RIGHT: [Way; 4] = [Way::In, Way::Out, Way::In, Way::Out];
 /// Kinds of parameters: none, values, memory of both kinds, and what has no meaning.
-const KINDS: usize = 14;
+pub(crate) const KINDS: usize = 14;
 
 fn commands() -> impl Iterator<Item = u32> {
     let known = Command::ALL.iter().map(|command| command.code());
@@ -32,7 +32,7 @@ fn commands() -> impl Iterator<Item = u32> {
 }
 
 /// A parameter of some kind, and the way that memory goes in it as OP-TEE hands it on.
-fn parameter(kind: usize, memory: &Registered) -> (Parameter<'_>, Option<Way>) {
+pub(crate) fn parameter(kind: usize, memory: &Registered) -> (Parameter<'_>, Option<Way>) {
     match kind {
         0 => (Parameter::Absent, None),
         1..4 => (Parameter::Value(WAYS[kind - 1], 1, 2), None),
@@ -48,8 +48,17 @@ fn parameter(kind: usize, memory: &Registered) -> (Parameter<'_>, Option<Way>) {
     }
 }
 
-fn right(memory: &Registered) -> [Parameter<'_>; 4] {
+pub(crate) fn right(memory: &Registered) -> [Parameter<'_>; 4] {
     RIGHT.map(|way| Parameter::Range(way, memory, 0, 4096))
+}
+
+/// The four slots, each of the right type, at these offsets and of these sizes.
+pub(crate) fn laid_out(memory: &Registered, layout: [(usize, usize); 4]) -> [Parameter<'_>; 4] {
+    let mut slots = RIGHT.into_iter().zip(layout);
+    std::array::from_fn(|_| {
+        let (way, (offset, size)) = slots.next().unwrap();
+        Parameter::Range(way, memory, offset, size)
+    })
 }
 
 /// It still answers as it should, to this client.
@@ -167,7 +176,7 @@ fn every_size_in_every_slot_is_answered_or_refused() {
 }
 
 /// A refusal lies in the memory: all these requests are malformed.
-fn assert_refused(memory: &Registered, offset: usize, outcome: &Outcome, what: &str) {
+pub(crate) fn assert_refused(memory: &Registered, offset: usize, outcome: &Outcome, what: &str) {
     let len = outcome.sizes[1];
     assert!((1..=MAX_RESPONSE).contains(&len), "{what}: {len}");
     let response = memory.copy(offset, len);
@@ -223,12 +232,7 @@ fn slots_that_overlap_do_no_harm() {
     {
         memory.fill(0, &bytes);
         memory.fill(0, &info);
-        let mut parameters = RIGHT.into_iter().zip(layout);
-        let parameters = std::array::from_fn(|_| {
-            let (way, (offset, size)) = parameters.next().unwrap();
-            Parameter::Range(way, &memory, offset, size)
-        });
-        let outcome = client.call(command, parameters);
+        let outcome = client.call(command, laid_out(&memory, layout));
         assert_ne!(outcome.code, TARGET_DEAD, "{command:#x}, {layout:?}");
     }
     assert_lives(&mut client);
