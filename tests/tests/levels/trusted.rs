@@ -92,7 +92,7 @@ impl Trusted {
             debug: true,
             ta_version: None,
             anchors: if level > Level::Low {
-                Anchors::Fixed(vec![Digest(anchor)].leak())
+                Anchors::Fixed(built_in(anchor))
             } else {
                 Anchors::Application
             },
@@ -117,6 +117,16 @@ impl Trusted {
     fn core(&self) -> MutexGuard<'_, Core<Machine>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Anchors that are built in stay for as long as the program: they are kept, and not lost.
+fn built_in(anchor: [u8; 32]) -> &'static [Digest] {
+    static KEPT: Mutex<Vec<&[Digest]>> = Mutex::new(Vec::new());
+    let anchors: &[Digest] = vec![Digest(anchor)].leak();
+    KEPT.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(anchors);
+    anchors
 }
 
 impl Tee for Trusted {
