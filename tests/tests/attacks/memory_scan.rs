@@ -16,6 +16,7 @@ use keybearer_tests::proxy::Proxy;
 use keybearer_tests::samples::{self, Sample};
 use keybearer_tests::scan::{Pieces, in_process};
 use keybearer_tests::service::{Service, paths};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// How long the device is looked at, and how often at least it must have been.
 const TIME: Duration = Duration::from_secs(2);
@@ -70,7 +71,9 @@ fn watch(backend: &str) -> Seen {
         scans += 1;
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }
+    device.stop_with(&keys);
     let core = device.core_file(folder.path());
+    device.signal(Signal::CONT);
     let in_core_file = keys.count(&fs::read(&core).unwrap());
     fs::remove_file(core).unwrap();
     let logs = device.end();
@@ -137,6 +140,24 @@ impl Device {
         self.said.read_line(&mut line).unwrap();
         let log = fs::read_to_string(&self.log).unwrap();
         assert_eq!(line, "playing\n", "{log}");
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.process.id()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+
+    /// Has it stand still while it holds a key, if it ever does: between two sessions there is none.
+    fn stop_with(&self, keys: &Pieces) {
+        for _ in 0..10 * SCANS {
+            self.signal(Signal::STOP);
+            if in_process(self.process.id(), [keys]).unwrap() == [true] {
+                return;
+            }
+            self.signal(Signal::CONT);
+            thread::sleep(INTERVAL);
+        }
+        self.signal(Signal::STOP);
     }
 
     /// Has the debugger write a core file, which is what the kernel would write if it crashed.
