@@ -4,8 +4,8 @@
 # public development key, builds the test programs that the cargo arguments name, boots once, runs
 # them all and fails if one of them does. FILEs and folders lie beside the programs in the guest,
 # in /in, and the programs see the NAMEs. COMMAND, a line for the guest's shell, runs after them all
-# and must succeed too. TESTs have a machine of their own beside the first, and COMMAND then runs there: an
-# emulated machine keeps one processor of this one busy, and there are more.
+# and must succeed too. TESTs have a machine of their own beside it: an emulated machine keeps one processor
+# of this one busy, and there are more.
 # OUT (target/qemu-out) keeps guest.log, secure.log and what the programs leave in /out; OUT/apart the same of
 # the second machine, whose output is printed when both have ended.
 . "$(dirname "$0")/env.sh"
@@ -124,8 +124,7 @@ if [ ${#apart[@]} -gt 0 ]; then
         grep "^$name " "$work.all" >> "$work.apart/programs" || die "$name is not among the tests that were built"
     done
     grep -vxF -f "$work.apart/programs" "$work.all" > "$work/programs" || die "no test is left for the first machine"
-    prepare "$work.apart" "$last"
-    last=
+    prepare "$work.apart" ''
     start "$work.apart" "$out/apart" > "$work.printed" 2>&1
     second=$!
 fi
