@@ -78,6 +78,8 @@ prepare() {
 cp *.ta /lib/optee_armtz/
 # One device, and one boot for all: a test at a time.
 export RUST_BACKTRACE=1 RUST_TEST_THREADS=1 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1
+# The other cases are for machines that are not emulated.
+export PROPTEST_CASES=32
 rc=0
 while read -r name _; do
     echo "-- $name"

@@ -124,7 +124,7 @@ fn clients_killed_while_the_key_ta_uses_its_storage_end_nobody_elses_session() {
     };
     let name = "killed::clients_killed_while_the_key_ta_uses_its_storage_end_nobody_elses_session";
     let token = setting.factory_token();
-    let (mut calls, rounds) = (0, rounds(12, 300));
+    let (mut calls, rounds) = (0, rounds(5, 300));
     let moments = noise(rounds, 41);
     for (round, moment) in moments.into_iter().enumerate() {
         // Some have the identity read all the time, others also have the certificate replaced.

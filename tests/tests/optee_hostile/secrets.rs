@@ -26,7 +26,7 @@ const INTERVAL: Duration = Duration::from_millis(10);
 
 /// How often it is looked at.
 fn scans() -> usize {
-    rounds(10, 25)
+    rounds(5, 25)
 }
 
 #[test]

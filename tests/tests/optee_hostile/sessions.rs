@@ -33,7 +33,7 @@ fn sessions_in_turn_leave_it_as_it_was() {
     let info = setting.info();
     let open = || Bare::open(&*setting.tee, setting.service.anchor(), &info).unwrap();
     let before = heap_of_optee();
-    for number in 0..rounds(200, 1000) {
+    for number in 0..rounds(60, 1000) {
         match number % 50 {
             49 => drop(setting.licensed(setting.open().unwrap())),
             25.. => open().close().unwrap(),
