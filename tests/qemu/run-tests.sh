@@ -1,7 +1,7 @@
 #!/bin/bash
 # run-tests.sh [-o OUT] [-f FILE]... [-e NAME=VALUE]... [-c COMMAND] [-a TEST]... -- CARGO BUILD ARGUMENTS
 # Everything from nothing to a verdict: sets OP-TEE up, builds the trusted applications with the
-# public development key, builds the test programs that the cargo arguments name, boots once, runs
+# public development key, builds the test programs that the cargo arguments name, boots, runs
 # them all and fails if one of them does. FILEs and folders lie beside the programs in the guest,
 # in /in, and the programs see the NAMEs. COMMAND, a line for the guest's shell, runs after them all
 # and must succeed too. TESTs have a machine of their own beside it: an emulated machine keeps one processor

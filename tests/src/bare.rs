@@ -42,6 +42,48 @@ pub fn acquisition<'a>(
     }
 }
 
+/// The table of a batch of wholly protected samples of these sizes, all with the vector `iv`.
+///
+/// # Panics
+/// When the table has no room for them, or one has no 32-bit size.
+#[must_use]
+pub fn table(iv: &[u8], sizes: impl IntoIterator<Item = usize>) -> SampleTableBuilder {
+    let mut table = SampleTableBuilder::default();
+    for size in sizes {
+        let size = u32::try_from(size).expect("a sample has a 32-bit size");
+        table
+            .push(iv, size, std::iter::empty())
+            .expect("the table has room");
+    }
+    table
+}
+
+/// What decrypts the samples of a table, `cenc` of a small picture, with the key `key_id`.
+#[must_use]
+pub fn decryption(
+    session: u64,
+    key_id: [u8; 16],
+    duration_ms: u32,
+    table: &SampleTableBuilder,
+) -> body::Decrypt<'_> {
+    body::Decrypt {
+        session,
+        key_id,
+        license: None,
+        track_type: TrackType::Sd.code(),
+        scheme: Scheme::Cenc.code(),
+        iv_size: 16,
+        constant_iv: None,
+        crypt_blocks: 0,
+        skip_blocks: 0,
+        duration_ms,
+        width: Some(320),
+        height: Some(180),
+        samples: Blob(table.samples()),
+        subsamples: Blob(table.subsamples()),
+    }
+}
+
 /// One connection to a trusted side with the handle of a session, its own or not.
 pub struct Bare {
     /// The connection.
@@ -154,29 +196,8 @@ impl Bare {
         data: &mut [u8],
         size: usize,
     ) -> Result<u64, CallError> {
-        let mut table = SampleTableBuilder::default();
-        for each in data.chunks(size.max(1)) {
-            let size = u32::try_from(each.len()).expect("a sample has a 32-bit size");
-            table
-                .push(&[0x5a; 16], size, std::iter::empty())
-                .expect("the table has room");
-        }
-        let request = body::Decrypt {
-            session: self.session,
-            key_id: sample.tracks[0].kid,
-            license: None,
-            track_type: TrackType::Sd.code(),
-            scheme: Scheme::Cenc.code(),
-            iv_size: 16,
-            constant_iv: None,
-            crypt_blocks: 0,
-            skip_blocks: 0,
-            duration_ms: 1000,
-            width: Some(320),
-            height: Some(180),
-            samples: Blob(table.samples()),
-            subsamples: Blob(table.subsamples()),
-        };
+        let table = table(&[0x5a; 16], data.chunks(size.max(1)).map(<[u8]>::len));
+        let request = decryption(self.session, sample.tracks[0].kid, 1000, &table);
         let done = self.connection.decrypt(&request, Media::InPlace(data))?;
         Ok(done.bytes)
     }

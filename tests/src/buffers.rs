@@ -10,11 +10,10 @@ use keybearer_license::{IvKind, KeyId, Scheme, TrackType};
 use keybearer_rules::Level;
 use keybearer_server::{ContentSpec, KeySpec};
 use keybearer_tee::{BufferRange, CallError, Media, ProtectedSession};
-use keybearer_wire::SampleTableBuilder;
 use keybearer_wire::body::{self, Decrypted};
 use keybearer_wire::field::Blob;
 
-use crate::bare::{Bare, acquisition, no_capabilities};
+use crate::bare::{Bare, acquisition, decryption, no_capabilities, table};
 use crate::high::scenarios::Ground;
 use crate::post;
 
@@ -50,36 +49,6 @@ pub fn register(ground: &Ground, level: Level) {
     registry
         .put_content(content)
         .expect("the content is acceptable");
-}
-
-/// The request to decrypt a unit of `size` bytes.
-fn request<'a>(session: u64, id: [u8; 16], table: &'a SampleTableBuilder) -> body::Decrypt<'a> {
-    body::Decrypt {
-        session,
-        key_id: id,
-        license: None,
-        track_type: TrackType::Sd.code(),
-        scheme: Scheme::Cenc.code(),
-        iv_size: 16,
-        constant_iv: None,
-        crypt_blocks: 0,
-        skip_blocks: 0,
-        duration_ms: 40,
-        width: Some(320),
-        height: Some(180),
-        samples: Blob(table.samples()),
-        subsamples: Blob(table.subsamples()),
-    }
-}
-
-/// A unit as one wholly protected sample.
-fn table(size: usize) -> SampleTableBuilder {
-    let mut table = SampleTableBuilder::default();
-    let size = u32::try_from(size).expect("a sample has a 32-bit size");
-    table
-        .push(&IV, size, std::iter::empty())
-        .expect("the table has room");
-    table
 }
 
 /// A protected session with a licence for [`HIGH`].
@@ -134,8 +103,8 @@ impl Viewer {
     /// # Errors
     /// Those of the trusted side.
     pub fn deliver(&mut self, unit: &[u8], to: BufferRange) -> Result<Decrypted, CallError> {
-        let table = table(unit.len());
-        let request = request(self.session, HIGH, &table);
+        let table = table(&IV, [unit.len()]);
+        let request = decryption(self.session, HIGH, 40, &table);
         self.keys.deliver(&request, unit, to)
     }
 }
@@ -159,8 +128,8 @@ pub fn decrypt_openly(
         (Bare::open(&*ground.tee, anchor, &info)?, MEDIUM)
     };
     session.acquire(&url, id)?;
-    let table = table(unit.len());
-    let request = request(session.session, id, &table);
+    let table = table(&IV, [unit.len()]);
+    let request = decryption(session.session, id, 40, &table);
     let media = Media::Into {
         input: unit,
         output,

@@ -9,16 +9,18 @@ use keybearer_rules::Level;
 use keybearer_server::{ContentSpec, KeySpec};
 use keybearer_tee::{CallError, Media};
 use keybearer_tee_optee::OpteeTee;
-use keybearer_tests::bare::{Bare, acquisition, no_capabilities};
+use keybearer_tests::bare::{Bare, acquisition, decryption, no_capabilities, table};
 use keybearer_tests::post;
 use keybearer_tests::service::Service;
+use keybearer_wire::Exchange;
 use keybearer_wire::body::{self, StatusReport};
 use keybearer_wire::field::Blob;
-use keybearer_wire::{Exchange, SampleTableBuilder};
 
 use super::*;
 
-const KEY: [u8; 16] = [0x0d; 16];
+pub(super) const KEY: [u8; 16] = [0x0d; 16];
+/// The vector of its samples.
+pub(super) const IV: [u8; 16] = [0x5a; 16];
 /// How long the key may be used.
 pub(super) const SECONDS: u32 = 1_000;
 
@@ -63,8 +65,8 @@ impl Licensed {
 
     /// Decrypts `data` in place.
     pub(super) fn decrypt(&mut self, data: &mut [u8]) -> Result<(), CallError> {
-        let table = table(data.len());
-        let request = request(self.keys.session, &table);
+        let table = table(&IV, [data.len()]);
+        let request = decryption(self.keys.session, KEY, 40, &table);
         let media = Media::InPlace(data);
         self.keys.connection.decrypt(&request, media).map(drop)
     }
@@ -118,33 +120,5 @@ impl Client {
         // SAFETY: written as a temporary reference above.
         response.truncate(unsafe { params[1].tmpref.size });
         response
-    }
-}
-
-/// One sample of this size.
-pub(super) fn table(size: usize) -> SampleTableBuilder {
-    let mut table = SampleTableBuilder::default();
-    let size = u32::try_from(size).unwrap();
-    table.push(&[0x5a; 16], size, std::iter::empty()).unwrap();
-    table
-}
-
-/// What decrypts it.
-pub(super) fn request(session: u64, table: &SampleTableBuilder) -> body::Decrypt<'_> {
-    body::Decrypt {
-        session,
-        key_id: KEY,
-        license: None,
-        track_type: TrackType::Sd.code(),
-        scheme: Scheme::Cenc.code(),
-        iv_size: 16,
-        constant_iv: None,
-        crypt_blocks: 0,
-        skip_blocks: 0,
-        duration_ms: 40,
-        width: Some(320),
-        height: Some(180),
-        samples: Blob(table.samples()),
-        subsamples: Blob(table.subsamples()),
     }
 }

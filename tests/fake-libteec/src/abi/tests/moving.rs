@@ -7,7 +7,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread;
 
-use super::licensed::{Licensed, request, table};
+use keybearer_tests::bare::{decryption, table};
+
+use super::licensed::{IV, KEY, Licensed};
 use super::*;
 
 /// Where the shared memory holds a request, the response and the media.
@@ -94,8 +96,10 @@ fn while_they_change<R>(bytes: &[AtomicU8], test: impl FnOnce() -> R) -> R {
 fn what_a_call_comes_to_follows_from_one_reading_of_each_byte() {
     let mut at = Licensed::new();
     let session = at.open_licensed();
-    let table = table(MEDIA);
-    let request = request(session, &table).encode(MAX_REQUEST).unwrap();
+    let table = table(&IV, [MEDIA]);
+    let request = decryption(session, KEY, 40, &table)
+        .encode(MAX_REQUEST)
+        .unwrap();
     let mut shared = memory(ptr::null_mut(), SIZE, 3);
     let context = &raw mut *at.client.context;
     assert_eq!(TEEC_AllocateSharedMemory(context, &raw mut shared), 0);
