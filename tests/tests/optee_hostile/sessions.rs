@@ -33,7 +33,8 @@ fn sessions_in_turn_leave_it_as_it_was() {
     let info = setting.info();
     let open = || Bare::open(&*setting.tee, setting.service.anchor(), &info).unwrap();
     let before = heap_of_optee();
-    for number in 0..rounds(60, 1000) {
+    let rounds = rounds(60, 1000);
+    for number in 0..rounds {
         match number % 50 {
             49 => drop(setting.licensed(setting.open().unwrap())),
             25.. => open().close().unwrap(),
@@ -41,7 +42,9 @@ fn sessions_in_turn_leave_it_as_it_was() {
         }
     }
     let after = heap_of_optee();
-    println!("figure: heap of OP-TEE in bytes: {before} before, {after} after");
+    println!(
+        "figure: {rounds} sessions in turn; heap of OP-TEE in bytes: {before} before, {after} after"
+    );
     assert_eq!(after, before, "sessions have left something");
     // And in the trusted application, whose own heap nobody outside can ask for: as much fits as ever.
     setting.assert_all_sessions_free();
