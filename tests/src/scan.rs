@@ -4,6 +4,11 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::process::Child;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use crate::samples::Sample;
 
@@ -160,6 +165,40 @@ pub fn in_process<const KINDS: usize>(
     Ok(found)
 }
 
+/// How often [`stop_holding`] looks, and how long the process runs in between.
+const LOOKS: usize = 100;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Stops a child while it holds pieces of the kinds that are `held`, whatever else it holds: between two
+/// of its sessions it has none, and to find nothing in it then proves nothing. `SIGCONT` has it go on.
+///
+/// # Errors
+/// When the process has ended, may not be looked at, or never holds them.
+pub fn stop_holding<const KINDS: usize>(
+    child: &Child,
+    kinds: [&Pieces; KINDS],
+    held: [bool; KINDS],
+) -> io::Result<()> {
+    let number = i32::try_from(child.id()).expect("the number of a process fits");
+    let process = Pid::from_raw(number).expect("no process has the number 0");
+    for _ in 0..LOOKS {
+        kill_process(process, Signal::CONT)?;
+        thread::sleep(PAUSE);
+        kill_process(process, Signal::STOP)?;
+        // Its parent is told once none of its threads runs any more.
+        let told = waitpid(Some(process), WaitOptions::UNTRACED)?;
+        if !told.is_some_and(|(_, status)| status.stopped()) {
+            return Err(io::Error::other("it ended instead of standing still"));
+        }
+        let found = in_process(child.id(), kinds)?;
+        if held.iter().zip(found).all(|(&held, found)| found || !held) {
+            return Ok(());
+        }
+    }
+    let never = format!("in {LOOKS} looks it never held what it should: {held:?}");
+    Err(io::Error::other(never))
+}
+
 fn forms(key: &[u8; 16]) -> [Vec<u8>; 5] {
     [
         key.to_vec(),
@@ -189,7 +228,10 @@ fn base64(bytes: &[u8], last: &[u8; 2]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PAGE, Pieces};
+    use std::fs;
+    use std::process::{Command, Stdio};
+
+    use super::{PAGE, Pieces, stop_holding};
 
     #[test]
     fn every_form_of_a_key_is_found() {
@@ -239,5 +281,26 @@ mod tests {
         // What is not hidden, or could be anything's, is not looked for.
         assert!(Pieces::of_content(&clear, &clear).is_empty());
         assert!(Pieces::of_content(&[0; 64], &[1; 64]).is_empty());
+    }
+    #[test]
+    fn a_process_stands_still_with_what_it_holds() {
+        let held = Pieces::of_keys(&[*b"it stands there!"]);
+        let other = Pieces::of_keys(&[*b"and this does no"]);
+        let mut child = Command::new("sleep")
+            .arg("60")
+            .env("HELD", "it stands there!")
+            // So that there is enough to look at.
+            .env("MUCH", "-".repeat(110_000))
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        stop_holding(&child, [&held, &other], [true, false]).unwrap();
+        let state = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        assert!(state.contains("(sleep) T "), "{state}");
+        let never = stop_holding(&child, [&held, &other], [true, true]);
+        assert!(never.unwrap_err().to_string().contains("never held"));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(stop_holding(&child, [&held], [true]).is_err());
     }
 }

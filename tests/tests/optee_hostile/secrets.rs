@@ -17,7 +17,7 @@ use std::time::Duration;
 use keybearer_client::ProvisionToken;
 use keybearer_tests::guest::{Setting, rounds};
 use keybearer_tests::payloads::media_data;
-use keybearer_tests::scan::{Pieces, in_process};
+use keybearer_tests::scan::{Pieces, in_process, stop_holding};
 use keybearer_tests::service::paths;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -31,7 +31,7 @@ fn scans() -> usize {
 
 #[test]
 fn at_medium_no_key_is_in_the_client_its_core_file_or_the_logs() {
-    let [keys, content] = play("optee");
+    let [keys, content] = play("optee", [false, true]);
     assert_eq!(keys, NOWHERE, "keys");
     // The host gets what it asked for, and the scanner would have found a key.
     assert!(content.in_memory > 0 && content.in_core_file > 0);
@@ -40,7 +40,7 @@ fn at_medium_no_key_is_in_the_client_its_core_file_or_the_logs() {
 
 #[test]
 fn in_process_the_same_scanner_finds_the_keys_and_the_content() {
-    for found in play("in-process") {
+    for found in play("in-process", [true; 2]) {
         assert!(found.in_memory > 0, "nothing in any look");
         assert!(found.in_core_file > 0, "nothing in the core file");
         assert_eq!(found.in_logs, 0);
@@ -61,8 +61,9 @@ pub(crate) const NOWHERE: Seen = Seen {
     in_logs: 0,
 };
 
-/// What is seen of the keys and of the clear samples while a device plays a file.
-fn play(backend: &str) -> [Seen; 2] {
+/// What is seen of the keys and of the clear samples while a device plays a file, which must hold those
+/// that are `held` when it crashes.
+fn play(backend: &str, held: [bool; 2]) -> [Seen; 2] {
     let setting = Setting::new();
     let (protected, clear) = paths(setting.sample());
     let media = |path: &Path| media_data(&fs::read(path).unwrap());
@@ -87,7 +88,7 @@ fn play(backend: &str) -> [Seen; 2] {
     let device = Device::start(command, folder, "playing");
     let log = fs::read_to_string(folder.join("log")).unwrap();
     assert!(log.contains(backend), "another backend: {log}");
-    device.watch([&Pieces::of_sample(setting.sample()), &content])
+    device.watch([&Pieces::of_sample(setting.sample()), &content], held)
 }
 
 /// A program that leaves a core file in `folder` when it crashes.
@@ -133,16 +134,18 @@ impl Device {
         }
     }
 
-    /// Looks for both kinds of pieces while it plays, has it crash, and looks through what is left.
-    pub(crate) fn watch(mut self, wanted: [&Pieces; 2]) -> [Seen; 2] {
+    /// Looks for both kinds of pieces while it plays, has it crash while it holds those that are `held`,
+    /// and looks through what is left.
+    pub(crate) fn watch(mut self, wanted: [&Pieces; 2], held: [bool; 2]) -> [Seen; 2] {
         let mut seen = <[Seen; 2]>::default();
         for _ in 0..scans() {
-            for (shown, seen) in self.shows(wanted).into_iter().zip(&mut seen) {
+            let shown = in_process(self.process.id(), wanted).unwrap();
+            for (shown, seen) in shown.into_iter().zip(&mut seen) {
                 seen.in_memory += usize::from(shown);
             }
             thread::sleep(INTERVAL);
         }
-        let (core, said) = self.crash(wanted);
+        let (core, said) = self.crash(wanted, held);
         let kernel = Command::new("dmesg").output().unwrap().stdout;
         assert!(!kernel.is_empty(), "the kernel has a log");
         for (pieces, seen) in wanted.iter().zip(&mut seen) {
@@ -158,23 +161,9 @@ impl Device {
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
-    /// Of which kinds it holds a piece now.
-    fn shows(&self, wanted: [&Pieces; 2]) -> [bool; 2] {
-        in_process(self.process.id(), wanted).unwrap()
-    }
-
-    /// Has it crash, while it holds pieces of all kinds if it ever does, and gives its core file and
-    /// what it wrote.
-    fn crash(&mut self, wanted: [&Pieces; 2]) -> (Vec<u8>, [Vec<u8>; 2]) {
-        // A process that stands still cannot end its session between the look and the crash.
-        for _ in 0..scans() {
-            self.signal(Signal::STOP);
-            if self.shows(wanted) == [true; 2] {
-                break;
-            }
-            self.signal(Signal::CONT);
-            thread::sleep(INTERVAL);
-        }
+    /// Has it crash, and gives its core file and what it wrote.
+    fn crash(&mut self, wanted: [&Pieces; 2], held: [bool; 2]) -> (Vec<u8>, [Vec<u8>; 2]) {
+        stop_holding(&self.process, wanted, held).unwrap();
         self.signal(Signal::ABORT);
         self.signal(Signal::CONT);
         assert!(!self.process.wait().unwrap().success());

@@ -70,7 +70,8 @@ fn neither_key_nor_content_is_in_the_client_its_core_file_or_the_logs() {
     command
         .args(["--exact", NAME, "--nocapture"])
         .env(PLAYER, told.join(" "));
-    let seen = Device::start(command, folder.path(), "playing").watch([&keys, &content]);
+    let device = Device::start(command, folder.path(), "playing");
+    let seen = device.watch([&keys, &content], [false; 2]);
     assert_eq!(seen, [NOWHERE, NOWHERE], "keys, content");
 
     // It died while pictures were decoded for it, and the one decoder that fits is free again.
