@@ -31,7 +31,7 @@ kernel=$(find "$KROOT" -name 'vmlinuz*' | head -1)
 
 # QEMU takes -append only together with -kernel: /dev/null satisfies it, and the loader puts the real
 # kernel where BL31 jumps to. 0x42000000 must stay free: it is OP-TEE's static shared memory.
-processors=(-smp "${OPTEE_PROCESSORS:-2}")
+processors=(-smp "${OPTEE_PROCESSORS:-1}")
 [ -z "${OPTEE_ICOUNT:-}" ] || processors=(-smp 1 -icount "shift=0,sleep=off")
 # In the foreground: QEMU stays in the process group of whoever booted it, and ends when that is ended.
 rc=0

@@ -1,24 +1,22 @@
 #!/bin/bash
-# run-tests.sh [-o OUT] [-f FILE]... [-e NAME=VALUE]... [-c COMMAND] [-a TEST]... [-1] -- CARGO BUILD ARGUMENTS
+# run-tests.sh [-o OUT] [-f FILE]... [-e NAME=VALUE]... [-c COMMAND] [-a TEST]... -- CARGO BUILD ARGUMENTS
 # Everything from nothing to a verdict: sets OP-TEE up, builds the trusted applications with the
 # public development key, builds the test programs that the cargo arguments name, boots, runs
 # them all and fails if one of them does. FILEs and folders lie beside the programs in the guest,
 # in /in, and the programs see the NAMEs. COMMAND, a line for the guest's shell, runs after them all
 # and must succeed too. TESTs have a machine of their own beside it: an emulated machine keeps one processor
-# of this one busy, and there are more. With -1 the first machine has one processor only, and is twice as
-# fast: each call into OP-TEE has QEMU stop the other processors until their addresses are forgotten too.
+# of this one busy, and there are more. It has two processors, for what races.
 # OUT (target/qemu-out) keeps guest.log, secure.log and what the programs leave in /out; OUT/apart the same of
 # the second machine, whose output is printed when both have ended.
 . "$(dirname "$0")/env.sh"
-out=$TARGET_DIR/qemu-out files=() environment=() last='' apart=() processors=${OPTEE_PROCESSORS:-2}
-while getopts o:f:e:c:a:1 o; do
+out=$TARGET_DIR/qemu-out files=() environment=() last='' apart=()
+while getopts o:f:e:c:a: o; do
     case $o in
         o) out=$OPTARG ;;
         f) files+=("$OPTARG") ;;
         e) environment+=("$OPTARG") ;;
         c) last=$OPTARG ;;
         a) apart+=("$OPTARG") ;;
-        1) processors=1 ;;
         *) exit 2 ;;
     esac
 done
@@ -129,11 +127,10 @@ if [ ${#apart[@]} -gt 0 ]; then
     done
     grep -vxF -f "$work.apart/programs" "$work.all" > "$work/programs" || die "no test is left for the first machine"
     prepare "$work.apart" ''
-    start "$work.apart" "$out/apart" > "$work.printed" 2>&1
+    OPTEE_PROCESSORS=2 start "$work.apart" "$out/apart" > "$work.printed" 2>&1
     second=$!
 fi
 prepare "$work" "$last"
-export OPTEE_PROCESSORS=$processors
 start "$work" "$out"
 rc=0
 ended $! || rc=$?
