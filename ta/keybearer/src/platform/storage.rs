@@ -17,7 +17,7 @@ use self::object::{Code, Object};
 ///
 /// The normal world carries out the reading and writing, in a service of its own, and may fail at it:
 /// for a client that has been killed from then on, and for others when that service is started anew. Each
-/// operation leads to the same end however often it is begun, so it is begun [`ATTEMPTS`] times.
+/// operation leads to the same end however often it is begun, so it is begun up to three times.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PrivateStorage;
 
