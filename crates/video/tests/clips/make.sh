@@ -83,6 +83,7 @@ chromaloc=1:sar=7/5:overscan=show:videoformat=pal:colorprim=bt709:transfer=bt709
 # ---- sizes and crops --------------------------------------------------------------------------
 make high-70x50 70x50 8 "bframes=2:b-adapt=0:ref=2:crf=32"
 make high-16x16 16x16 8 "bframes=1:b-adapt=0:ref=2:crf=24"
+make high-640x360 640x360 3 "bframes=2:b-adapt=0:ref=4:crf=45"
 crop() { # name, options of the filter, from
     "${ffmpeg[@]}" -i "$3.h264" -c copy -bsf:v "h264_metadata=$2" -f h264 "$1.h264"
     digest "$1"
@@ -101,4 +102,3 @@ encode refused/gray 64x48 2 "crf=34" -pix_fmt gray
 encode refused/10-bit 64x48 2 "crf=34" -pix_fmt yuv420p10le
 encode refused/lossless 64x48 1 "qp=0"
 encode refused/mbaff 96x64 3 "bframes=1:b-adapt=0:interlaced=1:tff=1:ref=2:crf=34"
-encode refused/640x360 640x360 3 "bframes=2:b-adapt=0:ref=4:crf=45"
