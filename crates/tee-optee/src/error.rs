@@ -18,14 +18,17 @@ const CORRUPT_OBJECT: u32 = 0xf010_0001;
 /// the trusted application's own glue fails a call only for parameters that this crate never sends.
 pub(crate) fn of(application: &Application, failure: Failure) -> TeeError {
     let Failure { step, code } = failure;
-    let unavailable = |why: &str| {
-        let Application { name, uuid, .. } = application;
-        TeeError::Unavailable(format!("trusted application {uuid} ({name}): {why}"))
-    };
+    let Application { name, uuid, .. } = application;
+    let told = |why: &str| format!("trusted application {uuid} ({name}): {why}");
+    let unavailable = |why: &str| TeeError::Unavailable(told(why));
     match (step, ErrorKind::from(code)) {
         (Step::Thread, _) => io(step, code),
         (Step::Device, ErrorKind::ItemNotFound) => {
             unavailable("no TEE device (/dev/tee0), or no permission to open it")
+        }
+        // A device need not have one, and what is there and cannot be run is another matter.
+        (Step::Session, ErrorKind::ItemNotFound) if *uuid == DECODER_TA => {
+            TeeError::NoDecoder(told("OP-TEE does not find it"))
         }
         (Step::Session, ErrorKind::ItemNotFound) => unavailable("OP-TEE does not find it"),
         (Step::Session, ErrorKind::Security) => unavailable("OP-TEE refuses its signature"),
@@ -33,9 +36,7 @@ pub(crate) fn of(application: &Application, failure: Failure) -> TeeError {
             unavailable("OP-TEE has run a newer version of it and refuses to go back")
         }
         // Each of its instances has a heap of megabytes, and OP-TEE's usual image has room for one.
-        (Step::Session, ErrorKind::OutOfMemory) if application.uuid == DECODER_TA => {
-            TeeError::NoDecoderMemory
-        }
+        (Step::Session, ErrorKind::OutOfMemory) if *uuid == DECODER_TA => TeeError::NoDecoderMemory,
         (Step::Session, ErrorKind::Unknown(CORRUPT_OBJECT)) => {
             unavailable("OP-TEE's secure storage is damaged or was rolled back")
         }

@@ -212,6 +212,32 @@ fn a_missing_tee_or_application_says_which() {
     }
 }
 
+/// Of what stands in a decoder's way only its absence says that there is none.
+#[test]
+fn a_missing_decoder_is_told_from_one_that_does_not_open() {
+    let refused = |call, code| {
+        let board = Board::new();
+        board.refuse(call, code);
+        let _plugged = board.plug();
+        OpteeTee.connect_decoder().err().expect("must be refused")
+    };
+    let absent = refused(Call::OpenSession, raw::TEEC_ERROR_ITEM_NOT_FOUND);
+    assert!(
+        matches!(&absent, TeeError::NoDecoder(why) if why.contains(DECODER_TA)),
+        "{absent}"
+    );
+    for (call, code) in [
+        (Call::InitializeContext, raw::TEEC_ERROR_ITEM_NOT_FOUND),
+        (Call::OpenSession, raw::TEEC_ERROR_SECURITY),
+        (Call::OpenSession, raw::TEEC_ERROR_ACCESS_CONFLICT),
+    ] {
+        let closed = refused(call, code);
+        assert!(matches!(closed, TeeError::Unavailable(_)), "{closed}");
+    }
+    let full = refused(Call::OpenSession, raw::TEEC_ERROR_OUT_OF_MEMORY);
+    assert!(matches!(full, TeeError::NoDecoderMemory), "{full}");
+}
+
 #[test]
 fn other_failures_keep_their_code() {
     let code_of = |error| match error {

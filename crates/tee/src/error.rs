@@ -13,6 +13,9 @@ pub enum TeeError {
     /// The call was cancelled; what it was to do is not done.
     #[error("cancelled")]
     Cancelled,
+    /// There is no decoder here at all, which is no fault: then there are no protected sessions that play.
+    #[error("no decoder: {0}")]
+    NoDecoder(String),
     /// Another decoder does not fit the trusted side's memory; close one.
     #[error("no memory for a further decoder: close a protected session first")]
     NoDecoderMemory,

@@ -53,10 +53,10 @@ pub trait Tee: Send + Sync {
     /// [`keybearer_wire::decoder`]. Media goes in and none comes out.
     ///
     /// # Errors
-    /// [`TeeError::Unavailable`] where there is no decoder, [`TeeError::NoDecoderMemory`] when no
-    /// further one fits, [`TeeError::Io`].
+    /// [`TeeError::NoDecoder`] where there is none, [`TeeError::NoDecoderMemory`] when no further one
+    /// fits, [`TeeError::Unavailable`] when the one that is there cannot be reached, [`TeeError::Io`].
     fn connect_decoder(&self) -> Result<Box<dyn TeeSession>, TeeError> {
-        Err(TeeError::Unavailable("this backend has no decoder".into()))
+        Err(TeeError::NoDecoder("this backend has none".into()))
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use keybearer_license::{DebugStatus, License, Roles};
 use keybearer_rules::Level;
 use keybearer_scripted_service::{Service, cenc_use, key, license};
+use keybearer_tee::TeeError;
 
 use crate::case::{Fault, Need};
 use crate::connection::{
@@ -54,11 +55,17 @@ impl<'a> Ground<'a> {
     pub(crate) fn new(subject: &'a dyn Subject) -> Result<Self, Fault> {
         let device = subject.device().map_err(Fault)?;
         let mut at = Connection::open(&*device.tee())?;
+        // One that is there and does not open would leave its cases out for a fault of its own.
+        let decodes = match device.tee().connect_decoder() {
+            Ok(_) => true,
+            Err(TeeError::NoDecoder(_)) => false,
+            Err(error) => return Err(Fault(format!("its decoder does not open: {error}"))),
+        };
         Ok(Self {
             subject,
             described: at.describe()?,
             shares_memory: at.shared_memory(1)?.is_some(),
-            decodes: device.tee().connect_decoder().is_ok(),
+            decodes,
         })
     }
 

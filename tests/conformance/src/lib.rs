@@ -7,7 +7,7 @@
 //!
 //! To run the suite against a backend, implement [`Subject`] for it, a few lines, and call
 //! [`run`]. A case whose needs the backend does not meet is reported with the reason and is never
-//! left out in silence. What a case breaks (identities, the device's idea of the time) it breaks
+//! left out in silence; [`Lacks`] holds a run to the cases that may be. What a case breaks (identities, the device's idea of the time) it breaks
 //! only where [`Subject::disposable`] allows it.
 //!
 //! `tests/controls.rs` proves the cases themselves: each fails against a backend that breaks its
@@ -22,6 +22,7 @@ mod clip;
 mod connection;
 mod encryption;
 mod ground;
+mod lacks;
 mod promises;
 mod run;
 mod subject;
@@ -29,6 +30,7 @@ mod subject;
 pub use case::{Case, Fault, Need, Verdict};
 pub use cases::all;
 pub use chosen::Chosen;
+pub use lacks::{Difference, Lacks, NoSuchCase};
 pub use promises::{BEGIN, END, promises, replaced};
 pub use run::{Outcome, Report, Summary, run};
 pub use subject::{Device, Subject};

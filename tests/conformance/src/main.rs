@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use keybearer_backend::BackendChoice;
-use keybearer_conformance::{Chosen, Summary, all, replaced, run};
+use keybearer_conformance::{Chosen, Lacks, Subject, Summary, all, replaced, run};
 
 /// What every trusted side promises, as cases that run against any backend.
 #[derive(Parser)]
@@ -18,10 +18,19 @@ struct Arguments {
     command: Command,
 }
 
+/// What stands below the options of `run`.
+const RUN_EXAMPLES: &str = "\
+Examples:
+  conformance run
+  conformance run --backend worker KB-BIND KB-DEC-03
+  conformance run --backend optee --operator keys --disposable \\
+      --lacks KB-CALL-07,KB-PROV-09,KB-PROV-11,KB-PROV-12,KB-REV-05,KB-TIME-04";
+
 #[derive(Subcommand)]
 enum Command {
-    /// Runs the cases: a line each, fields parted by tabs; status 1 when one fails, 2 when nothing
-    /// could be run.
+    /// Runs the cases: a line each, fields parted by tabs; status 1 when one fails or falls out, 2 when
+    /// nothing could be run.
+    #[command(after_help = RUN_EXAMPLES)]
     Run {
         /// The backend.
         #[arg(long, default_value = "in-process")]
@@ -33,6 +42,10 @@ enum Command {
         /// The device may lose its identity and be told a wrong time.
         #[arg(long)]
         disposable: bool,
+        /// These cases must not apply, for the device has not the means for them, and all others must:
+        /// their ids, parted by commas, or '' for none. Without it any case may fall out.
+        #[arg(long, value_name = "CASES")]
+        lacks: Option<Lacks>,
         /// Only these cases, by the beginning of their ids.
         cases: Vec<String>,
     },
@@ -60,8 +73,15 @@ fn main() -> ExitCode {
             backend,
             operator,
             disposable,
+            lacks,
             cases,
-        } => run_cases(backend, operator.as_deref(), disposable, &cases),
+        } => {
+            let mut subject = Chosen::new(backend);
+            if disposable {
+                subject = subject.disposable();
+            }
+            run_cases(subject, operator.as_deref(), lacks.as_ref(), &cases)
+        }
         Command::Promises { document, check } => write_promises(&document, check),
     };
     match done {
@@ -75,17 +95,13 @@ fn main() -> ExitCode {
 }
 
 fn run_cases(
-    backend: BackendChoice,
+    mut subject: Chosen,
     operator: Option<&Path>,
-    disposable: bool,
+    lacks: Option<&Lacks>,
     wanted: &[String],
 ) -> Result<bool, String> {
-    let mut subject = Chosen::new(backend);
     if let Some(keys) = operator {
         subject = subject.with_operator(keys)?;
-    }
-    if disposable {
-        subject = subject.disposable();
     }
     let chosen = |id: &str| wanted.is_empty() || wanted.iter().any(|begin| id.starts_with(begin));
     let cases: Vec<_> = all().filter(|case| chosen(case.id)).collect();
@@ -94,8 +110,12 @@ fn run_cases(
     }
     let reports = run(&subject, cases, |report| println!("{report}")).map_err(|e| e.to_string())?;
     let summary = Summary::of(&reports);
-    println!("{backend}: {summary}");
-    Ok(summary.failed == 0)
+    println!("{}: {summary}", subject.name());
+    let compared = lacks.map_or(Ok(()), |lacks| lacks.compare(&reports));
+    if let Err(difference) = &compared {
+        println!("{}: FAILED: {difference}", subject.name());
+    }
+    Ok(summary.failed == 0 && compared.is_ok())
 }
 
 fn write_promises(document: &Path, check: bool) -> Result<bool, String> {

@@ -91,7 +91,7 @@ impl fmt::Display for Summary {
 /// them all.
 ///
 /// # Errors
-/// When the subject cannot even be asked what it is.
+/// When the subject cannot even be asked what it is, or its decoder does not open though it has one.
 pub fn run<'c>(
     subject: &dyn Subject,
     cases: impl IntoIterator<Item = &'c Case>,

@@ -8,6 +8,7 @@
 
 #[path = "../board/mod.rs"]
 mod board;
+mod decoder;
 mod sabotage;
 
 use std::collections::BTreeSet;

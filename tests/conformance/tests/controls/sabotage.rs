@@ -72,6 +72,10 @@ pub(crate) enum Sabotage {
     DecoderTells,
     /// The decoder is started once and never again.
     OneDecoder,
+    /// The decoder is there and does not start.
+    LockedDecoder,
+    /// There is no decoder.
+    WithoutDecoder,
 }
 
 /// A subject that is sabotaged.
@@ -169,6 +173,11 @@ impl Tee for SabotagedTee {
     }
 
     fn connect_decoder(&self) -> Result<Box<dyn TeeSession>, TeeError> {
+        match self.plot.sabotage {
+            Sabotage::LockedDecoder => return Err(TeeError::Unavailable("a bad signature".into())),
+            Sabotage::WithoutDecoder => return Err(TeeError::NoDecoder("none was built".into())),
+            _ => {}
+        }
         let before = self.plot.decoders.fetch_add(1, Ordering::Relaxed);
         if self.plot.sabotage == Sabotage::OneDecoder && before > 0 {
             return Err(TeeError::NoDecoderMemory);
