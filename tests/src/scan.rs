@@ -172,15 +172,19 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Stops a child while it holds pieces of the kinds that are `held`, whatever else it holds: between two
 /// of its sessions it has none, and to find nothing in it then proves nothing. `SIGCONT` has it go on.
 ///
+/// Gives the kinds that any of its looks has found: those that are `held`, and those that should not be
+/// there.
+///
 /// # Errors
 /// When the process has ended, may not be looked at, or never holds them.
 pub fn stop_holding<const KINDS: usize>(
     child: &Child,
     kinds: [&Pieces; KINDS],
     held: [bool; KINDS],
-) -> io::Result<()> {
+) -> io::Result<[bool; KINDS]> {
     let number = i32::try_from(child.id()).expect("the number of a process fits");
     let process = Pid::from_raw(number).expect("no process has the number 0");
+    let mut seen = [false; KINDS];
     for _ in 0..LOOKS {
         kill_process(process, Signal::CONT)?;
         thread::sleep(PAUSE);
@@ -191,8 +195,11 @@ pub fn stop_holding<const KINDS: usize>(
             return Err(io::Error::other("it ended instead of standing still"));
         }
         let found = in_process(child.id(), kinds)?;
+        for (seen, found) in seen.iter_mut().zip(found) {
+            *seen |= found;
+        }
         if held.iter().zip(found).all(|(&held, found)| found || !held) {
-            return Ok(());
+            return Ok(seen);
         }
     }
     let never = format!("in {LOOKS} looks it never held what it should: {held:?}");
@@ -294,9 +301,13 @@ mod tests {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        stop_holding(&child, [&held, &other], [true, false]).unwrap();
+        let seen = stop_holding(&child, [&held, &other], [true, false]);
+        assert_eq!(seen.unwrap(), [true, false]);
         let state = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
         assert!(state.contains("(sleep) T "), "{state}");
+        // What should not be there is told as well.
+        let seen = stop_holding(&child, [&held, &other], [false; 2]);
+        assert_eq!(seen.unwrap(), [true, false]);
         let never = stop_holding(&child, [&held, &other], [true, true]);
         assert!(never.unwrap_err().to_string().contains("never held"));
         child.kill().unwrap();

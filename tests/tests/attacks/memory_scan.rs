@@ -71,9 +71,12 @@ fn watch(backend: &str) -> Seen {
         scans += 1;
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }
-    // With the core in its own process, and nowhere else, there is a key to be found.
+    // With the core in its own process, and nowhere else, there is a key to be found: in this look, if
+    // none before it has met the moment.
     let held = backend == "in-process";
-    stop_holding(&device.process, [&keys], [held]).unwrap();
+    let [seen] = stop_holding(&device.process, [&keys], [held]).unwrap();
+    in_memory += usize::from(seen);
+    scans += 1;
     let core = device.core_file(folder.path());
     device.go_on();
     let in_core_file = keys.count(&fs::read(&core).unwrap());

@@ -135,17 +135,21 @@ impl Device {
     }
 
     /// Looks for both kinds of pieces while it plays, has it crash while it holds those that are `held`,
-    /// and looks through what is left.
+    /// and looks through what is left. What it holds when it stands still counts as seen in its memory:
+    /// no look while it plays need have met the moment.
     pub(crate) fn watch(mut self, wanted: [&Pieces; 2], held: [bool; 2]) -> [Seen; 2] {
         let mut seen = <[Seen; 2]>::default();
-        for _ in 0..scans() {
-            let shown = in_process(self.process.id(), wanted).unwrap();
+        let mut add = |shown: [bool; 2]| {
             for (shown, seen) in shown.into_iter().zip(&mut seen) {
                 seen.in_memory += usize::from(shown);
             }
+        };
+        for _ in 0..scans() {
+            add(in_process(self.process.id(), wanted).unwrap());
             thread::sleep(INTERVAL);
         }
-        let (core, said) = self.crash(wanted, held);
+        add(stop_holding(&self.process, wanted, held).unwrap());
+        let (core, said) = self.crash();
         let kernel = Command::new("dmesg").output().unwrap().stdout;
         assert!(!kernel.is_empty(), "the kernel has a log");
         for (pieces, seen) in wanted.iter().zip(&mut seen) {
@@ -161,9 +165,8 @@ impl Device {
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
-    /// Has it crash, and gives its core file and what it wrote.
-    fn crash(&mut self, wanted: [&Pieces; 2], held: [bool; 2]) -> (Vec<u8>, [Vec<u8>; 2]) {
-        stop_holding(&self.process, wanted, held).unwrap();
+    /// Has it crash as it stands, and gives its core file and what it wrote.
+    fn crash(&mut self) -> (Vec<u8>, [Vec<u8>; 2]) {
         self.signal(Signal::ABORT);
         self.signal(Signal::CONT);
         assert!(!self.process.wait().unwrap().success());
