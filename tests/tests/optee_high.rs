@@ -42,6 +42,11 @@ fn a_larger_picture_than_allowed_is_scaled() {
 }
 
 #[test]
+fn a_limit_holds_beside_another_key() {
+    in_the_guest(scenarios::a_limit_holds_beside_another_key);
+}
+
+#[test]
 fn what_does_not_fit_is_refused_and_both_applications_live() {
     in_the_guest(scenarios::what_does_not_fit_is_refused_and_both_applications_live);
 }

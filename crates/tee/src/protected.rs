@@ -187,7 +187,8 @@ impl ProtectedSession {
         self.ask(request, Media::Input(media))
     }
 
-    /// Has every picture presented that still waits for its turn.
+    /// Has every picture presented that still waits for its turn. Two seconds after the last unit they are
+    /// dropped instead: nobody knows then whether they are still allowed.
     ///
     /// # Errors
     /// As [`Self::submit`]; where the decoder was lost nothing waits, and that is no error.

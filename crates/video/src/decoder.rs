@@ -164,7 +164,7 @@ impl Decoder {
             self.engine = None;
             ContentRejected::new(reason)
         })?;
-        let presented = self.output.take();
+        let presented = self.presented();
         if shown.failed {
             return Err(SinkFailed.into());
         }
@@ -181,6 +181,22 @@ impl Decoder {
         largest: Option<u64>,
         sink: &mut S,
     ) -> Result<Vec<Presented>, SinkFailed> {
+        let finished = self.finish(largest, sink);
+        let presented = self.presented();
+        finished.map(|()| presented)
+    }
+
+    /// Shows everything that waits, and leaves it to the next answer to tell: other rules hold for what
+    /// follows, which gets nothing of what was before. Decoding goes on at the next IDR picture.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::flush`].
+    pub fn finish<S: Sink + ?Sized>(
+        &mut self,
+        largest: Option<u64>,
+        sink: &mut S,
+    ) -> Result<(), SinkFailed> {
         let mut shown = Showing {
             sink,
             largest,
@@ -188,11 +204,15 @@ impl Decoder {
         };
         self.output.drain(&mut shown);
         self.engine = None;
-        let presented = self.output.take();
         if shown.failed {
             return Err(SinkFailed);
         }
-        Ok(presented)
+        Ok(())
+    }
+
+    /// The pictures that have gone to the sink since the last answer, in presentation order.
+    pub fn presented(&mut self) -> Vec<Presented> {
+        core::mem::take(&mut self.output.presented)
     }
 
     /// Takes note that units are missing, as after a jump: what waits is not shown, and decoding goes
@@ -429,9 +449,5 @@ impl Output {
             height,
             scaled,
         }))
-    }
-
-    fn take(&mut self) -> Vec<Presented> {
-        core::mem::take(&mut self.presented)
     }
 }

@@ -136,7 +136,8 @@ impl ProtectedSession {
         self.asks_decoder(during, |decoder| decoder.submit(&request, media, unit.idr))
     }
 
-    /// Has every picture presented that still waits for its turn, as at the end of the track.
+    /// Has every picture presented that still waits for its turn, as at the end of the track: within two
+    /// seconds of the last unit, or they are dropped, since nobody knows whether they are still allowed.
     ///
     /// # Errors
     /// As [`Self::submit`]; where the decoder was lost nothing waits, and that is no error.

@@ -15,6 +15,7 @@
 
 extern crate alloc;
 
+pub mod clock;
 pub mod config;
 mod key_ta;
 mod memory;

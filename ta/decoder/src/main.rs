@@ -13,6 +13,7 @@ extern crate alloc;
 
 use keybearer_ta_decoder::{
     Session,
+    clock::system_time,
     output::{PlatformOutput, of_this_platform},
     sys::KeyTa,
 };
@@ -39,7 +40,7 @@ fn destroy() {}
 
 #[ta_open_session]
 fn open(_: &mut NoSlots, connection: &mut Connection) -> Result<()> {
-    connection.0 = Some(Session::new(KeyTa, of_this_platform()));
+    connection.0 = Some(Session::new(KeyTa, of_this_platform(), system_time));
     Ok(())
 }
 

@@ -5,19 +5,25 @@
 //! decrypted, and only then the content. What the content was is told in one way only, accepted or
 //! [`Status::ContentRejected`]; the key TA is told the same with the next call, and closes the key when
 //! too many units in a row were no content.
+//!
+//! Pictures wait here until those before them have been decoded, and others are predicted from them. What
+//! one key's units left is never shown by what the key TA says of another key, nor by what it said long ago.
 
 use alloc::{borrow::Cow, vec::Vec};
 use keybearer_ta_entry::params::SharedInput;
-use keybearer_video::{Budget, Codec, DecodeError, Decoder, Presented, Refusal as Rejection};
+use keybearer_video::{
+    Budget, Codec, DecodeError, Decoder, Presented, Refusal as Rejection, SinkFailed,
+};
 use keybearer_wire::{
     Body, Status, body as key,
     decoder::{Command, MAX_UNIT, body},
     encode_answer, encode_status, fallback_response,
     field::List,
-    limits::MAX_REQUEST,
+    limits::{MAX_MEDIA_DURATION_MS, MAX_REQUEST},
 };
 
 use crate::{
+    clock::Clock,
     config::{DEBUG, PICTURES, TEST_OUTPUT},
     key_ta::{Connect, Refusal, exchange},
     output::Output,
@@ -36,8 +42,19 @@ pub struct Session<C: Connect, O> {
     unit: Vec<u8>,
     /// The largest picture that the key TA allowed last, in pixels.
     largest: Option<u64>,
-    /// Pictures that came of protected units may wait here, or others may be predicted from them.
-    holds_protected: bool,
+    /// Whose pictures may wait here, or have others predicted from them; `None` where no unit was
+    /// protected.
+    held: Option<Held>,
+    clock: Clock,
+}
+
+/// What the key TA said of the key whose units came last.
+#[derive(Clone, Copy)]
+struct Held {
+    key_id: [u8; 16],
+    largest: Option<u64>,
+    /// When it said so.
+    at: u64,
 }
 
 /// What a redeemed ticket gave, and what came of the last unit that it decrypted.
@@ -54,7 +71,7 @@ impl<C: Connect, O: Output> Session<C, O> {
     /// A session that reaches its keys by `connect` and shows its pictures on `output`; without one
     /// it refuses every command.
     #[must_use]
-    pub fn new(connect: C, output: Option<O>) -> Self {
+    pub fn new(connect: C, output: Option<O>, clock: Clock) -> Self {
         Self {
             connect,
             keys: None,
@@ -64,7 +81,8 @@ impl<C: Connect, O: Output> Session<C, O> {
             configured: false,
             unit: Vec::new(),
             largest: None,
-            holds_protected: false,
+            held: None,
+            clock,
         }
     }
 
@@ -244,27 +262,65 @@ impl<C: Connect, O: Output> Session<C, O> {
         if written != self.unit.len() {
             return Err(Status::Platform);
         }
-        self.largest = decrypted.largest_picture.map(u64::from);
-        self.holds_protected = true;
+        self.hold(protection.key_id, decrypted.largest_picture.map(u64::from))
+            .map_err(|SinkFailed| {
+                self.unit.fill(0);
+                Status::Platform
+            })?;
         Ok(decrypted.sequence)
+    }
+
+    /// Takes note of whose unit has just been decrypted. Another key's pictures go before it, and it
+    /// begins anew: its units could say "as the picture before".
+    fn hold(&mut self, key_id: [u8; 16], largest: Option<u64>) -> Result<(), SinkFailed> {
+        let another = self.held.is_some_and(|held| held.key_id != key_id);
+        let finished = if another { self.finish() } else { Ok(()) };
+        self.largest = largest;
+        let at = (self.clock)();
+        self.held = Some(Held {
+            key_id,
+            largest,
+            at,
+        });
+        finished
+    }
+
+    /// Shows what waits, as the key TA allowed it, if that was just now, and drops it otherwise: nobody
+    /// has asked since then whether it may still be shown. Decoding goes on at the next IDR picture.
+    fn finish(&mut self) -> Result<(), SinkFailed> {
+        let now = (self.clock)();
+        let (largest, recent) = self.held.take().map_or((self.largest, true), |held| {
+            // A clock that goes back tells nothing.
+            let since = now.checked_sub(held.at);
+            let recent = since.is_some_and(|since| since <= MAX_MEDIA_DURATION_MS.into());
+            (held.largest, recent)
+        });
+        match &mut self.output {
+            Some(output) if recent => self.decoder.finish(largest, output),
+            _ => {
+                self.decoder.lost();
+                Ok(())
+            }
+        }
     }
 
     /// Copies a unit that was never protected. Clear units are the host's to choose, so that none may
     /// show again what protected ones left here: they begin anew, at an IDR picture.
     fn take_clear(&mut self, media: &SharedInput<'_>) -> Result<(), Status> {
-        if self.holds_protected {
+        if self.held.is_some() {
             self.skip();
         }
         media.read(0, &mut self.unit).map_err(|_| Status::Platform)
     }
 
     fn flush(&mut self) -> Result<body::Presented, Status> {
-        let largest = self.largest;
-        let output = self.output.as_mut().ok_or(Status::NotSupported)?;
-        let flushed = self.decoder.flush(largest, output);
+        self.output()?;
+        let finished = self.finish();
+        let output = self.output()?;
         let digests = output.digests();
-        self.skip();
-        self.presented(&flushed.map_err(|_| Status::Platform)?, None, digests)
+        let presented = self.decoder.presented();
+        finished.map_err(|SinkFailed| Status::Platform)?;
+        self.presented(&presented, None, digests)
     }
 
     fn presented(
@@ -333,7 +389,7 @@ impl<C: Connect, O> Session<C, O> {
     /// Drops what waits; decoding goes on at the next IDR picture.
     fn skip(&mut self) {
         self.decoder.lost();
-        self.holds_protected = false;
+        self.held = None;
     }
 }
 

@@ -3,7 +3,8 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use keybearer_ta_decoder::Session;
 use keybearer_ta_decoder::output::of_this_platform;
@@ -21,6 +22,12 @@ pub(crate) struct Instance {
     session: Mutex<Option<Moved>>,
     /// Its sessions of the key TA, which OP-TEE closes when the instance dies.
     opened: Arc<Mutex<Vec<u32>>>,
+}
+
+/// Milliseconds since somebody asked first: the board's clock, as its decoders read it.
+fn now() -> u64 {
+    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(BEGIN.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Where the instance that this thread runs finds the key TA.
@@ -77,7 +84,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Instance {
     pub(crate) fn new() -> Self {
         Self {
-            session: Mutex::new(Some(Moved(Session::new(KeyTa, of_this_platform())))),
+            session: Mutex::new(Some(Moved(Session::new(KeyTa, of_this_platform(), now)))),
             opened: Arc::default(),
         }
     }

@@ -206,7 +206,7 @@ fn no_allocation_of_a_session_fails_in_the_heap_of_the_image() {
     let (mut fitted, mut refused) = (0, 0);
     let (failed, ()) = failures(usize::try_from(HEAP).unwrap(), || {
         let mut host = Host {
-            session: Session::new(Keys, Some(Blind)),
+            session: Session::new(Keys, Some(Blind), || 0),
         };
         let ticket = [7; 16];
         assert_eq!(host.refusal(&body::Attach { ticket }, &[]), None);

@@ -31,6 +31,11 @@ fn a_larger_picture_than_allowed_is_scaled() {
 }
 
 #[test]
+fn a_limit_holds_beside_another_key() {
+    on_a_board(scenarios::a_limit_holds_beside_another_key);
+}
+
+#[test]
 fn what_does_not_fit_is_refused_and_both_applications_live() {
     on_a_board(scenarios::what_does_not_fit_is_refused_and_both_applications_live);
 }

@@ -1,5 +1,9 @@
 //! What High promises, on any backend with a decoder whose output gives digests.
 
+mod two_keys;
+
+pub use two_keys::a_limit_holds_beside_another_key;
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 

@@ -97,7 +97,8 @@ body! {
 }
 
 body! {
-    /// Presents what waits.
+    /// Presents what waits; drops it where the key TA allowed it more than
+    /// [`MAX_MEDIA_DURATION_MS`](crate::limits::MAX_MEDIA_DURATION_MS) ago.
     Flush {}
 }
 

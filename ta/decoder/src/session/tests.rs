@@ -3,10 +3,11 @@
 extern crate std;
 
 mod fake;
+mod held;
 mod host;
 
 use self::fake::{Asked, FLIP, Keys, SEQUENCE};
-use self::host::{Host, Screen, TICKET, TICKET_AGAIN, clip, protection};
+use self::host::{Host, KEY, Screen, TICKET, TICKET_AGAIN, clip, now, pass, protection};
 use super::*;
 use keybearer_ta_entry::{
     params::{COMMAND_TYPES, CommandSlots},
@@ -194,7 +195,7 @@ fn commands_have_their_order() {
     assert_eq!(host.decode_clear(&units[0]), Err(Status::NotAttached));
     assert_eq!(host.keys.asked(), []);
 
-    let mut other = Session::<_, Screen>::new(Keys::default(), Some(Screen::default()));
+    let mut other = Session::<_, Screen>::new(Keys::default(), Some(Screen::default()), now);
     core::mem::swap(&mut host.session, &mut other);
     host.attach(TICKET).unwrap();
     assert_eq!(host.decode(2, &units[0].bytes), Err(Status::NotConfigured));
@@ -215,7 +216,7 @@ fn a_refused_ticket_attaches_nothing() {
 fn without_an_output_nothing_is_done() {
     let keys = Keys::default();
     let mut host = Host::new();
-    host.session = Session::new(keys.clone(), None);
+    host.session = Session::new(keys.clone(), None, now);
     assert_eq!(host.attach(TICKET), Err(Status::NotSupported));
     assert_eq!(host.configure(&clip().0), Err(Status::NotSupported));
     assert_eq!(host.decode(2, b"unit"), Err(Status::NotSupported));
@@ -339,7 +340,7 @@ fn answers_to_crafted_units_differ_only_by_accepted_or_rejected() {
         let request = body::Decode {
             time: 9,
             duration_ms: 0,
-            protection: Some(protection()),
+            protection: Some(protection(KEY)),
         };
         let request = request.encode(MAX_REQUEST).unwrap();
         let answer = host.send(Command::Decode.code(), &request, &protected);

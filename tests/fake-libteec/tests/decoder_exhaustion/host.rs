@@ -57,7 +57,7 @@ impl Host {
         let (keys, shown) = (Keys::default(), Arc::default());
         let output = Counting(Arc::clone(&shown));
         Self {
-            session: Some(Session::new(keys.clone(), Some(output))),
+            session: Some(Session::new(keys.clone(), Some(output), || 0)),
             keys,
             shown,
             told,

@@ -17,7 +17,21 @@ use keybearer_wire::{
     limits::MAX_REQUEST,
 };
 use optee_utee::FromRawParameters;
-use std::vec::Vec;
+use std::{cell::Cell, vec::Vec};
+
+std::thread_local! {
+    static NOW: Cell<u64> = const { Cell::new(1_000_000) };
+}
+
+/// The clock of this thread's hosts.
+pub(super) fn now() -> u64 {
+    NOW.get()
+}
+
+/// Moves it on, or back.
+pub(super) fn pass(milliseconds: i64) {
+    NOW.set(NOW.get().wrapping_add_signed(milliseconds));
+}
 
 /// Counts what it is shown; the digests are the test build's, and fake-libteec tests them.
 #[derive(Default)]
@@ -68,9 +82,12 @@ pub(super) fn clip() -> (Vec<u8>, Vec<Unit>) {
 pub(super) const TICKET: [u8; 16] = [0x7e; 16];
 pub(super) const TICKET_AGAIN: [u8; 16] = [0x7f; 16];
 
-pub(super) fn protection() -> body::Protection<'static> {
+/// The key of all units that say nothing else.
+pub(super) const KEY: [u8; 16] = [0x11; 16];
+
+pub(super) fn protection(key_id: [u8; 16]) -> body::Protection<'static> {
     body::Protection {
-        key_id: [0x11; 16],
+        key_id,
         license: None,
         scheme: 1,
         iv_size: 8,
@@ -93,7 +110,7 @@ impl Host {
     pub(super) fn new() -> Self {
         let keys = Keys::default();
         Self {
-            session: Session::new(keys.clone(), Some(Screen::default())),
+            session: Session::new(keys.clone(), Some(Screen::default()), now),
             keys,
             _memory: SharedMemory::recording(),
         }
@@ -144,8 +161,17 @@ impl Host {
     }
 
     pub(super) fn decode(&mut self, time: u64, clear: &[u8]) -> Result<body::Presented, Status> {
+        self.decode_under(KEY, time, clear)
+    }
+
+    pub(super) fn decode_under(
+        &mut self,
+        key_id: [u8; 16],
+        time: u64,
+        clear: &[u8],
+    ) -> Result<body::Presented, Status> {
         let protected: Vec<u8> = clear.iter().map(|byte| byte ^ FLIP).collect();
-        let (duration_ms, protection) = (200, Some(protection()));
+        let (duration_ms, protection) = (200, Some(protection(key_id)));
         let request = body::Decode {
             time,
             duration_ms,
