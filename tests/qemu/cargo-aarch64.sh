@@ -15,5 +15,5 @@ export ${var}_RUNNER="$QEMU_DIR/aarch64-runner.sh"
 export ${var}_RUSTFLAGS="--sysroot $SYSROOT ${AARCH64_RUSTFLAGS:-}"
 export CC_aarch64_unknown_linux_gnu=${CROSS}gcc AR_aarch64_unknown_linux_gnu=${CROSS}ar
 export TA_DEV_KIT_DIR=$KIT OPTEE_CLIENT_EXPORT=$CLIENT
-# Nothing in the guest's own programs decodes, and this takes a while to build for speed.
+# The guest's own programs decode next to nothing, and this takes a while to build for speed.
 exec cargo --config 'profile.dev.package.rusty_h264-decoder.opt-level=0' "$@"

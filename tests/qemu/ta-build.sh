@@ -5,7 +5,8 @@
 # TA_SIGN_KEY   the builder's private key (PEM); OP-TEE on the device must hold its public half.
 #               "insecure-development-key" means the key that everyone who has OP-TEE's development
 #               kit has. Then the build is a debug build whatever the environment says, so that no
-#               licence server takes it for a product.
+#               licence server takes it for a product. Given as a file it is refused.
+# TA_PUBLIC_KEY_AS_PRODUCT  set: not refused, and no debug build, for tests of what a product does.
 # TA_VERSION    OP-TEE refuses to go back to a lower one (0).
 . "$(dirname "$0")/env.sh"
 crate=$(cd "$1" && pwd)
@@ -19,6 +20,23 @@ if [ "$key" = insecure-development-key ]; then
     key=$KIT/keys/default_ta.pem
     export KEYBEARER_TA_DEBUG=1
     say "WARNING: $name is signed with the PUBLIC DEVELOPMENT KEY of the kit: for tests only"
+elif [ -z "${TA_PUBLIC_KEY_AS_PRODUCT:-}" ]; then
+    # Whatever the file is called.
+    rc=0
+    /usr/bin/python3 - "$key" "$KIT/keys/default_ta.pem" <<'P' || rc=$?
+import sys
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+try:
+    given, public = (load_pem_private_key(open(name, "rb").read(), None).public_key().public_numbers() for name in sys.argv[1:])
+except Exception as error:
+    sys.exit(f"{sys.argv[1]}: expected a private key in PEM without a password: {error}")
+sys.exit(3 if given == public else 0)
+P
+    case $rc in
+        0) ;;
+        3) die "$key is the public development key of OP-TEE's kit, with which everybody can sign: give your own, or TA_SIGN_KEY=insecure-development-key for a debug build" ;;
+        *) die "TA_SIGN_KEY=$key cannot be used" ;;
+    esac
 fi
 
 # OP-TEE runs on Armv8 with the Cryptography Extensions here. Detection at run time needs a libc,
