@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use keybearer_license::Scheme;
 use keybearer_video::{Budget, Codec, Decoder, DigestSink};
+use keybearer_wire::decoder::body;
+use keybearer_wire::field::Blob;
 use keybearer_wire::{SampleTableBuilder, SubsampleEntry};
 
 use crate::encrypt::{Subsample, encrypt};
@@ -181,6 +183,29 @@ pub struct Protected {
     pub sample: [u8; 24],
     /// The subsample records.
     pub subsamples: Vec<u8>,
+}
+
+impl Protected {
+    /// What has a decoder decode it, as [`protect`] makes it under the key `key_id`.
+    #[must_use]
+    pub fn decode(&self, scheme: Scheme, key_id: [u8; 16], time: u64) -> body::Decode<'_> {
+        let cbcs = scheme == Scheme::Cbcs;
+        body::Decode {
+            time,
+            duration_ms: 40,
+            protection: Some(body::Protection {
+                key_id,
+                license: None,
+                scheme: scheme.code(),
+                iv_size: if cbcs { 0 } else { 16 },
+                constant_iv: cbcs.then_some(Blob(&CONSTANT_IV)),
+                crypt_blocks: u8::from(cbcs),
+                skip_blocks: if cbcs { 9 } else { 0 },
+                sample: self.sample,
+                subsamples: Blob(&self.subsamples),
+            }),
+        }
+    }
 }
 
 /// The constant initialisation vector of [`protect`] with `cbcs`.

@@ -234,6 +234,7 @@ fn base64(bytes: &[u8], last: &[u8; 2]) -> Vec<u8> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test that cannot go on must stop
 mod tests {
     use std::fs;
     use std::process::{Command, Stdio};

@@ -3,6 +3,7 @@
 
 use keybearer_license::{Scheme, TrackType};
 use keybearer_rules::Level;
+use keybearer_tests::bare::Bare;
 use keybearer_tests::clips::{Clip, protect};
 use keybearer_tests::guest::{DECODER_TA, noise, operator, optee, turn};
 use keybearer_tests::high::Key;
@@ -10,7 +11,7 @@ use keybearer_tests::high::scenarios::Ground;
 use keybearer_tests::raw::{
     BAD_PARAMETERS, Client, Outcome, Parameter, Registered, SUCCESS, TARGET_DEAD, Way,
 };
-use keybearer_wire::body::{IssueTicket, Ticket};
+use keybearer_wire::body::{Empty, IssueTicket, Ticket};
 use keybearer_wire::decoder::{Command, Exchange, MAX_DECODER_RESPONSE, MAX_UNIT, body};
 use keybearer_wire::field::{Blob, Body};
 use keybearer_wire::limits::MAX_REQUEST;
@@ -20,7 +21,7 @@ use crate::parameters::{KINDS, RIGHT, assert_refused, laid_out, parameter, right
 
 /// More than the largest unit.
 const MEMORY: usize = 2 * MAX_UNIT;
-const KEY: Key = Key {
+pub(crate) const KEY: Key = Key {
     kid: [0xdb; 16],
     key: [0x6d; 16],
     scheme: Scheme::Cenc,
@@ -141,7 +142,7 @@ fn assert_overlaps_do_no_harm(client: &mut Client, memory: &Registered) {
 }
 
 /// A request as an honest client sends it.
-fn exchange<'r, R: Exchange<'r>, A: for<'a> Body<'a>>(
+pub(crate) fn exchange<'r, R: Exchange<'r>, A: for<'a> Body<'a>>(
     client: &mut Client,
     request: &R,
     media: &mut [u8],
@@ -159,6 +160,36 @@ fn exchange<'r, R: Exchange<'r>, A: for<'a> Body<'a>>(
     );
     assert_eq!(outcome.code, SUCCESS, "{:?}", R::COMMAND);
     decode_response(&response[..outcome.sizes[1]]).unwrap()
+}
+
+/// A channel to a licence session and the clip's configuration, as an honest client asks for them.
+pub(crate) fn make_ready(client: &mut Client, keys: &mut Bare, clip: &Clip) {
+    let issue = IssueTicket {
+        session: keys.session,
+        track_type: TrackType::Sd.code(),
+    };
+    let Ticket { ticket } = keys.connection.exchange(&issue).unwrap();
+    let Empty {} = exchange(client, &body::Attach { ticket }, &mut []).unwrap();
+    let configure = body::Configure {
+        codec: *b"avc1",
+        record: Blob(&clip.record),
+    };
+    let _: body::Configured = exchange(client, &configure, &mut []).unwrap();
+}
+
+/// The digest of each picture of the clip, as an honest client plays it.
+pub(crate) fn play(client: &mut Client, clip: &Clip) -> Vec<[u8; 32]> {
+    let mut digests = Vec::new();
+    for (time, unit) in (0..).zip(&clip.units) {
+        let mut unit = protect(KEY.scheme, &KEY.key, time + 1, unit);
+        let mut bytes = std::mem::take(&mut unit.bytes);
+        let decode = unit.decode(KEY.scheme, KEY.kid, time);
+        let presented: body::Presented = exchange(client, &decode, &mut bytes).unwrap();
+        digests.extend(presented.digests.unwrap().0);
+    }
+    let rest: body::Presented = exchange(client, &body::Flush {}, &mut []).unwrap();
+    digests.extend(rest.digests.unwrap().0);
+    digests
 }
 
 #[test]
@@ -181,40 +212,7 @@ fn the_decoder_refuses_what_no_honest_client_sends_and_plays_afterwards() {
     let nothing: body::Presented = exchange(&mut client, &body::Flush {}, &mut []).unwrap();
     assert!(nothing.times.0.is_empty());
     let mut keys = ground.licensed(&KEY);
-    let issue = IssueTicket {
-        session: keys.session,
-        track_type: TrackType::Sd.code(),
-    };
-    let Ticket { ticket } = keys.connection.exchange(&issue).unwrap();
-    let body::Empty {} = exchange(&mut client, &body::Attach { ticket }, &mut []).unwrap();
     let clip = Clip::read("baseline-64x48");
-    let configure = body::Configure {
-        codec: *b"avc1",
-        record: Blob(&clip.record),
-    };
-    let _: body::Configured = exchange(&mut client, &configure, &mut []).unwrap();
-    let mut digests = Vec::new();
-    for (time, unit) in (0..).zip(&clip.units) {
-        let mut unit = protect(KEY.scheme, &KEY.key, time + 1, unit);
-        let decode = body::Decode {
-            time,
-            duration_ms: 40,
-            protection: Some(body::Protection {
-                key_id: KEY.kid,
-                license: None,
-                scheme: KEY.scheme.code(),
-                iv_size: 16,
-                constant_iv: None,
-                crypt_blocks: 0,
-                skip_blocks: 0,
-                sample: unit.sample,
-                subsamples: Blob(&unit.subsamples),
-            }),
-        };
-        let presented: body::Presented = exchange(&mut client, &decode, &mut unit.bytes).unwrap();
-        digests.extend(presented.digests.unwrap().0);
-    }
-    let rest: body::Presented = exchange(&mut client, &body::Flush {}, &mut []).unwrap();
-    digests.extend(rest.digests.unwrap().0);
-    assert_eq!(digests, clip.digests());
+    make_ready(&mut client, &mut keys, &clip);
+    assert_eq!(play(&mut client, &clip), clip.digests());
 }

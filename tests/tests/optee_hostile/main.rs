@@ -6,6 +6,7 @@
     reason = "a failed expectation is how a test reports"
 )]
 
+mod decoder_memory;
 mod decoder_parameters;
 mod killed;
 mod parameters;

@@ -312,15 +312,12 @@ impl Drop for Ending<'_> {
     }
 }
 
-#[test]
-fn memory_that_changes_during_a_call_harms_nobody() {
-    let setting = Setting::new();
-    let tee = Flippable::default();
-    let opened = Bare::open(&tee, setting.service.anchor(), &setting.info()).unwrap();
-    let mut session = setting.licensed(opened);
-    let memory = tee.0.lock().unwrap().clone().unwrap();
-    let protected = noise(MEDIA, 17);
-    let (mut answered, mut refused) = (0, 0);
+/// Runs `test` while another thread has bytes of this memory go to and fro.
+pub(crate) fn while_it_changes<R>(
+    memory: &Registered,
+    media_at: usize,
+    test: impl FnOnce() -> R,
+) -> R {
     let ended = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -331,7 +328,7 @@ fn memory_that_changes_during_a_call_harms_nobody() {
                     break;
                 }
                 let at = usize::from(place) % 150;
-                let at = if turn % 3 == 0 { MEDIA_AT + at } else { at };
+                let at = if turn % 3 == 0 { media_at + at } else { at };
                 for _ in 0..2 {
                     memory.bytes()[at].fetch_xor(0x41, Ordering::Relaxed);
                     thread::yield_now();
@@ -339,6 +336,20 @@ fn memory_that_changes_during_a_call_harms_nobody() {
             }
         });
         let _ending = Ending(&ended);
+        test()
+    })
+}
+
+#[test]
+fn memory_that_changes_during_a_call_harms_nobody() {
+    let setting = Setting::new();
+    let tee = Flippable::default();
+    let opened = Bare::open(&tee, setting.service.anchor(), &setting.info()).unwrap();
+    let mut session = setting.licensed(opened);
+    let memory = tee.0.lock().unwrap().clone().unwrap();
+    let protected = noise(MEDIA, 17);
+    let (mut answered, mut refused) = (0, 0);
+    while_it_changes(&memory, MEDIA_AT, || {
         for _ in 0..600 {
             let mut data = protected[..1000].to_vec();
             // A response that is not well formed is an error of the transport, which panics here.

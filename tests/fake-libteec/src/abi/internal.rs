@@ -11,9 +11,22 @@ use optee_utee::{FromRawParameters, raw};
 use super::{KEY_TA, shared, text_of};
 use crate::decoder::Place;
 
+#[cfg(test)]
+thread_local! {
+    /// Where each copy of this thread comes from and how many bytes it has, while a test wants to know.
+    pub(super) static COPIED: std::cell::RefCell<Option<Vec<(usize, usize)>>> =
+        const { std::cell::RefCell::new(None) };
+}
+
 /// The only way in which the applications' glue reaches memory that it shares with a caller.
 #[unsafe(no_mangle)]
 pub(super) extern "C" fn TEE_MemMove(to: *mut c_void, from: *const c_void, len: usize) {
+    #[cfg(test)]
+    COPIED.with_borrow_mut(|copied| {
+        copied
+            .iter_mut()
+            .for_each(|all| all.push((from.addr(), len)))
+    });
     // SAFETY: the glue proved both ranges, one its own and one of a slot; they may overlap.
     unsafe { ptr::copy(from.cast::<u8>(), to.cast::<u8>(), len) };
 }

@@ -87,12 +87,18 @@ struct Client {
 }
 
 impl Client {
+    /// A client of the key TA.
     fn new() -> Self {
+        Self::of(&uuid())
+    }
+
+    /// A client of the application with this UUID, on a board of its own.
+    fn of(application: &raw::TEEC_UUID) -> Self {
         let board = Board::new();
         let _plugged = board.plug();
         let (mut context, mut session) = (empty_context(), empty_session());
         assert_eq!(TEEC_InitializeContext(ptr::null(), &raw mut *context), 0);
-        assert_eq!(open(&mut context, &mut session, &uuid(), 0), 0);
+        assert_eq!(open(&mut context, &mut session, application, 0), 0);
         Self {
             board,
             context,

@@ -112,11 +112,15 @@ impl Client {
     /// The response to a request with the right parameters and no media.
     pub(super) fn ask<'r, R: Exchange<'r>>(&mut self, request: &R) -> Vec<u8> {
         let mut request = request.encode(MAX_REQUEST).unwrap();
+        self.send(R::COMMAND.code(), &mut request, &mut [])
+    }
+
+    /// The response to these bytes with this media, both of memory that nobody else writes to.
+    pub(super) fn send(&mut self, command: u32, request: &mut [u8], media: &mut [u8]) -> Vec<u8> {
         let mut response = vec![0; MAX_RESPONSE];
-        let [mut a, mut b] = [[0; 0]; 2];
-        let (a, b) = (temporary(&mut a), temporary(&mut b));
-        let mut params = [temporary(&mut request), temporary(&mut response), a, b];
-        assert_eq!(self.give(R::COMMAND.code(), RIGHT, &mut params).0, 0);
+        let [request, media] = [request, media].map(temporary);
+        let mut params = [request, temporary(&mut response), media, temporary(&mut [])];
+        assert_eq!(self.give(command, RIGHT, &mut params).0, 0);
         // SAFETY: written as a temporary reference above.
         response.truncate(unsafe { params[1].tmpref.size });
         response
