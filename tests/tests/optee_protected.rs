@@ -10,9 +10,12 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
+use std::process;
 use std::time::Instant;
 
 use keybearer_rules::Level;
@@ -26,6 +29,7 @@ use keybearer_tests::raw::{self, Client, Parameter, Registered, SUCCESS, Way};
 use keybearer_wire::body::{Describe, Description};
 use keybearer_wire::limits::{MAX_REQUEST, MAX_RESPONSE};
 use keybearer_wire::{Body, Command, Status, decode_response};
+use rustix::process::Signal;
 
 /// UUID of the application that tells digests of buffers, as its header has it.
 const DIGEST_TA: &str = include_str!("../qemu/digest-ta/uuid.txt").trim_ascii();
@@ -175,6 +179,34 @@ impl Sought {
     }
 }
 
+/// Memory of the normal world that Linux leaves alone as it does the pool: OP-TEE's own, shared with its
+/// clients. Of what is Linux's, `/dev/mem` shows nothing.
+const BESIDE: u64 = 0x4200_0000;
+
+/// Physical addresses of the pool, as the device tree has them (`tests/qemu/sdp-kernel.sh`).
+fn pool() -> Range<u64> {
+    let mut nodes = fs::read_dir("/proc/device-tree")
+        .unwrap()
+        .map(Result::unwrap);
+    let node = nodes
+        .find(|node| node.file_name().to_string_lossy().starts_with("sdpram@"))
+        .expect("the tree has a node for the pool");
+    let place = fs::read(node.path().join("reg")).unwrap();
+    let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
+    let begin = number(&place[..8]);
+    begin..begin + number(&place[8..])
+}
+
+/// Reads a word at a physical address through `/dev/mem`, or writes it: as root, and in a process of its
+/// own, which what the bus refuses ends.
+fn through_dev_mem(address: u64, written: Option<u32>) -> process::Output {
+    process::Command::new("busybox")
+        .args(["devmem", &format!("{address:#x}"), "32"])
+        .args(written.map(|value| value.to_string()))
+        .output()
+        .unwrap()
+}
+
 /// What a call of the key TA with protected memory as its input comes to.
 fn from_protected(
     command: Command,
@@ -250,6 +282,30 @@ fn a_delivered_unit_is_the_hardwares_and_nobody_elses() {
         .unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{refused}");
     shown("read", "EINVAL");
+    let beside = through_dev_mem(BESIDE, None);
+    assert!(
+        beside.status.success() && beside.stdout.starts_with(b"0x"),
+        "control, memory that is not protected: {beside:?}"
+    );
+    // The unit, in one piece in the pool, holds at least one of these places.
+    const APART: usize = 64 << 10;
+    let pool = pool();
+    assert!(len > APART && pool.end - pool.start >= len as u64);
+    for address in pool.step_by(APART) {
+        for written in [None, Some(0)] {
+            let ended = through_dev_mem(address, written);
+            let signal = ended.status.signal();
+            assert_eq!(
+                signal,
+                Some(Signal::BUS.as_raw()),
+                "{address:#x}: {ended:?}"
+            );
+        }
+    }
+    shown(
+        "its physical address, to read and to write",
+        "SIGBUS (elsewhere allowed)",
+    );
     let begin = Instant::now();
     let (pages, found) = sought.in_all_memory();
     println!("figure: a search of all memory took {:?}", begin.elapsed());
