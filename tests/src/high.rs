@@ -11,7 +11,7 @@ use keybearer_wire::limits::MAX_REQUEST;
 use keybearer_wire::{Status, body as key, decode_response};
 
 use crate::bare::Bare;
-use crate::clips::{CONSTANT_IV, Protected};
+use crate::clips::Protected;
 
 /// A key as the tests use it.
 #[derive(Clone, Copy, Debug)]
@@ -93,23 +93,7 @@ impl Decoder {
     /// # Errors
     /// The transport's.
     pub fn send(&mut self, key: &Key, time: u64, unit: &Protected) -> Result<&[u8], CallError> {
-        let cbcs = key.scheme == Scheme::Cbcs;
-        let request = body::Decode {
-            time,
-            duration_ms: 40,
-            protection: Some(body::Protection {
-                key_id: key.kid,
-                license: None,
-                scheme: key.scheme.code(),
-                iv_size: if cbcs { 0 } else { 16 },
-                constant_iv: cbcs.then_some(Blob(&CONSTANT_IV)),
-                crypt_blocks: u8::from(cbcs),
-                skip_blocks: if cbcs { 9 } else { 0 },
-                sample: unit.sample,
-                subsamples: Blob(&unit.subsamples),
-            }),
-        };
-        self.call(&request, &unit.bytes)?;
+        self.call(&unit.decode(key.scheme, key.kid, time), &unit.bytes)?;
         Ok(&self.response)
     }
 

@@ -182,8 +182,7 @@ pub fn stop_holding<const KINDS: usize>(
     kinds: [&Pieces; KINDS],
     held: [bool; KINDS],
 ) -> io::Result<[bool; KINDS]> {
-    let number = i32::try_from(child.id()).expect("the number of a process fits");
-    let process = Pid::from_raw(number).expect("no process has the number 0");
+    let process = Pid::from_child(child);
     let mut seen = [false; KINDS];
     for _ in 0..LOOKS {
         kill_process(process, Signal::CONT)?;

@@ -48,12 +48,10 @@ pub struct Session<C: Connect, O> {
     clock: Clock,
 }
 
-/// What the key TA said of the key whose units came last.
-#[derive(Clone, Copy)]
+/// The key whose units came last.
 struct Held {
     key_id: [u8; 16],
-    largest: Option<u64>,
-    /// When it said so.
+    /// When the key TA allowed the last of them.
     at: u64,
 }
 
@@ -273,15 +271,11 @@ impl<C: Connect, O: Output> Session<C, O> {
     /// Takes note of whose unit has just been decrypted. Another key's pictures go before it, and it
     /// begins anew: its units could say "as the picture before".
     fn hold(&mut self, key_id: [u8; 16], largest: Option<u64>) -> Result<(), SinkFailed> {
-        let another = self.held.is_some_and(|held| held.key_id != key_id);
+        let another = self.held.as_ref().is_some_and(|it| it.key_id != key_id);
         let finished = if another { self.finish() } else { Ok(()) };
         self.largest = largest;
         let at = (self.clock)();
-        self.held = Some(Held {
-            key_id,
-            largest,
-            at,
-        });
+        self.held = Some(Held { key_id, at });
         finished
     }
 
@@ -289,14 +283,13 @@ impl<C: Connect, O: Output> Session<C, O> {
     /// has asked since then whether it may still be shown. Decoding goes on at the next IDR picture.
     fn finish(&mut self) -> Result<(), SinkFailed> {
         let now = (self.clock)();
-        let (largest, recent) = self.held.take().map_or((self.largest, true), |held| {
+        let recent = self.held.take().is_none_or(|held| {
             // A clock that goes back tells nothing.
             let since = now.checked_sub(held.at);
-            let recent = since.is_some_and(|since| since <= MAX_MEDIA_DURATION_MS.into());
-            (held.largest, recent)
+            since.is_some_and(|since| since <= MAX_MEDIA_DURATION_MS.into())
         });
         match &mut self.output {
-            Some(output) if recent => self.decoder.finish(largest, output),
+            Some(output) if recent => self.decoder.finish(self.largest, output),
             _ => {
                 self.decoder.lost();
                 Ok(())

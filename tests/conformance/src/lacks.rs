@@ -63,12 +63,10 @@ impl FromStr for Lacks {
     type Err = NoSuchCase;
 
     fn from_str(list: &str) -> Result<Self, NoSuchCase> {
-        Self::new(
-            (!list.is_empty())
-                .then(|| list.split(','))
-                .into_iter()
-                .flatten(),
-        )
+        match list {
+            "" => Self::new([]),
+            _ => Self::new(list.split(',')),
+        }
     }
 }
 

@@ -7,8 +7,8 @@
 //!
 //! To run the suite against a backend, implement [`Subject`] for it, a few lines, and call
 //! [`run`]. A case whose needs the backend does not meet is reported with the reason and is never
-//! left out in silence; [`Lacks`] holds a run to the cases that may be. What a case breaks (identities, the device's idea of the time) it breaks
-//! only where [`Subject::disposable`] allows it.
+//! left out in silence; [`Lacks`] holds a run to the cases that may be. What a case breaks (identities, the
+//! device's idea of the time) it breaks only where [`Subject::disposable`] allows it.
 //!
 //! `tests/controls.rs` proves the cases themselves: each fails against a backend that breaks its
 //! promise.

@@ -149,8 +149,7 @@ impl Device {
 
     /// Has it go on after it was stopped.
     fn go_on(&self) {
-        let number = i32::try_from(self.process.id()).unwrap();
-        kill_process(Pid::from_raw(number).unwrap(), Signal::CONT).unwrap();
+        kill_process(Pid::from_child(&self.process), Signal::CONT).unwrap();
     }
 
     /// Has the debugger write a core file, which is what the kernel would write if it crashed.

@@ -4,17 +4,15 @@
 //! That an answer follows from one reading of each byte is tried on an ordinary machine, against the same
 //! code; here it is OP-TEE that maps the memory, for both applications.
 
-use keybearer_rules::Level;
 use keybearer_tests::clips::{Clip, protect};
-use keybearer_tests::guest::{DECODER_TA, operator, optee, rounds, timed, turn};
-use keybearer_tests::high::scenarios::Ground;
+use keybearer_tests::guest::{rounds, timed};
 use keybearer_tests::raw::{Client, Parameter, Registered, SUCCESS, Way};
 use keybearer_wire::decoder::{Exchange, MAX_DECODER_RESPONSE, body};
 use keybearer_wire::field::{Blob, Body};
 use keybearer_wire::limits::MAX_REQUEST;
 use keybearer_wire::{Status, decode_response};
 
-use crate::decoder_parameters::{KEY, exchange, make_ready, play};
+use crate::decoder_parameters::{KEY, Sharing, exchange, make_ready, play};
 use crate::parameters::while_it_changes;
 
 /// Where the memory holds the response and the media, behind the request.
@@ -48,12 +46,8 @@ fn changing<'r, R: Exchange<'r>, A: for<'a> Body<'a>>(
 
 #[test]
 fn memory_that_changes_during_a_call_of_the_decoder_harms_nobody() {
-    let _turn = turn();
-    let folder = tempfile::tempdir().unwrap();
-    let service = operator(folder.path(), &[]);
-    let ground = Ground::with_keys(optee(), service, Level::High, &[KEY]);
-    let mut client = Client::open(DECODER_TA).unwrap();
-    let memory = client.register(MEMORY);
+    let mut at = Sharing::new(MEMORY);
+    let (memory, client) = (&at.memory, &mut at.client);
     let clip = Clip::read("baseline-64x48");
     let numbered = (1..).zip(&clip.units);
     let units: Vec<_> = numbered
@@ -64,25 +58,24 @@ fn memory_that_changes_during_a_call_of_the_decoder_harms_nobody() {
         record: Blob(&clip.record),
     };
     let first = units[0].decode(KEY.scheme, KEY.kid, 0);
-    let mut keys = ground.licensed(&KEY);
-    make_ready(&mut client, &mut keys, &clip);
+    let mut keys = at.ground.licensed(&KEY);
+    make_ready(client, &mut keys, &clip);
     let (mut answered, mut refused) = (0, 0);
     let mut count = |refusal: bool| *if refusal { &mut refused } else { &mut answered } += 1;
     let ((), taken) = timed(|| {
-        while_it_changes(&memory, MEDIA_AT, || {
+        while_it_changes(memory, MEDIA_AT, || {
             for _ in 0..rounds(10, 200) {
-                let taken: Result<body::Configured, _> =
-                    changing(&mut client, &memory, &configure, &[]);
+                let taken: Result<body::Configured, _> = changing(client, memory, &configure, &[]);
                 count(taken.is_err());
-                let _: body::Configured = exchange(&mut client, &configure, &mut []).unwrap();
+                let _: body::Configured = exchange(client, &configure, &mut []).unwrap();
                 for (time, unit) in (0..).zip(&units) {
                     let decode = unit.decode(KEY.scheme, KEY.kid, time);
                     let decoded: Result<body::Presented, _> =
-                        changing(&mut client, &memory, &decode, &unit.bytes);
+                        changing(client, memory, &decode, &unit.bytes);
                     count(decoded.is_err());
                     // From an IDR picture on again, and without a row of rejections that closes the key.
                     let mut bytes = units[0].bytes.clone();
-                    let _: body::Presented = exchange(&mut client, &first, &mut bytes).unwrap();
+                    let _: body::Presented = exchange(client, &first, &mut bytes).unwrap();
                 }
             }
         });
@@ -92,10 +85,10 @@ fn memory_that_changes_during_a_call_of_the_decoder_harms_nobody() {
     );
     assert!(answered > 0 && refused > 0, "the changes hit nothing");
 
-    let _: body::Presented = exchange(&mut client, &body::Flush {}, &mut []).unwrap();
+    let _: body::Presented = exchange(client, &body::Flush {}, &mut []).unwrap();
     // The key TA serves somebody new, and both play.
-    for keys in [&mut keys, &mut ground.licensed(&KEY)] {
-        make_ready(&mut client, keys, &clip);
-        assert_eq!(play(&mut client, &clip), clip.digests());
+    for keys in [&mut keys, &mut at.ground.licensed(&KEY)] {
+        make_ready(client, keys, &clip);
+        assert_eq!(play(client, &clip), clip.digests());
     }
 }

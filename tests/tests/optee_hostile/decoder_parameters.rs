@@ -1,6 +1,8 @@
 //! Parameters that no honest client sends to the decoder of a High session, which is an application of its
 //! own: it refuses them, and the same session plays afterwards.
 
+use std::sync::MutexGuard;
+
 use keybearer_license::{Scheme, TrackType};
 use keybearer_rules::Level;
 use keybearer_tests::bare::Bare;
@@ -16,6 +18,7 @@ use keybearer_wire::decoder::{Command, Exchange, MAX_DECODER_RESPONSE, MAX_UNIT,
 use keybearer_wire::field::{Blob, Body};
 use keybearer_wire::limits::MAX_REQUEST;
 use keybearer_wire::{Status, decode_response};
+use tempfile::TempDir;
 
 use crate::parameters::{KINDS, RIGHT, assert_refused, laid_out, parameter, right};
 
@@ -192,27 +195,49 @@ pub(crate) fn play(client: &mut Client, clip: &Clip) -> Vec<[u8; 32]> {
     digests
 }
 
+/// A client of the decoder with memory that it shares, on a device whose service has [`KEY`].
+pub(crate) struct Sharing {
+    pub(crate) memory: Registered,
+    pub(crate) client: Client,
+    pub(crate) ground: Ground,
+    _folder: TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Sharing {
+    pub(crate) fn new(bytes: usize) -> Self {
+        let turn = turn();
+        let folder = tempfile::tempdir().unwrap();
+        let service = operator(folder.path(), &[]);
+        let ground = Ground::with_keys(optee(), service, Level::High, &[KEY]);
+        let client = Client::open(DECODER_TA).unwrap();
+        Self {
+            memory: client.register(bytes),
+            client,
+            ground,
+            _folder: folder,
+            _turn: turn,
+        }
+    }
+}
+
 #[test]
 fn the_decoder_refuses_what_no_honest_client_sends_and_plays_afterwards() {
-    let _turn = turn();
-    let folder = tempfile::tempdir().unwrap();
-    let service = operator(folder.path(), &[]);
-    let ground = Ground::with_keys(optee(), service, Level::High, &[KEY]);
-    let mut client = Client::open(DECODER_TA).unwrap();
-    let memory = client.register(MEMORY);
+    let mut at = Sharing::new(MEMORY);
+    let (memory, client) = (&at.memory, &mut at.client);
     let (refused, taken) = keybearer_tests::guest::timed(|| {
-        let refused = assert_types_refused(&mut client, &memory);
-        assert_sizes_refused(&mut client, &memory);
-        assert_overlaps_do_no_harm(&mut client, &memory);
+        let refused = assert_types_refused(client, memory);
+        assert_sizes_refused(client, memory);
+        assert_overlaps_do_no_harm(client, memory);
         refused
     });
     println!("figure: {refused} types refused, with sizes and overlaps in {taken:?}");
 
     // The same session, and the instance that got all that.
-    let nothing: body::Presented = exchange(&mut client, &body::Flush {}, &mut []).unwrap();
+    let nothing: body::Presented = exchange(client, &body::Flush {}, &mut []).unwrap();
     assert!(nothing.times.0.is_empty());
-    let mut keys = ground.licensed(&KEY);
+    let mut keys = at.ground.licensed(&KEY);
     let clip = Clip::read("baseline-64x48");
-    make_ready(&mut client, &mut keys, &clip);
-    assert_eq!(play(&mut client, &clip), clip.digests());
+    make_ready(client, &mut keys, &clip);
+    assert_eq!(play(client, &clip), clip.digests());
 }
