@@ -20,7 +20,7 @@ pub struct Key {
     pub kid: [u8; 16],
     /// The key.
     pub key: [u8; 16],
-    /// `cenc` with vectors of 16 bytes, or `cbcs` with [`CONSTANT_IV`].
+    /// `cenc` with vectors of 16 bytes, or `cbcs` with [`CONSTANT_IV`](crate::clips::CONSTANT_IV).
     pub scheme: Scheme,
 }
 
